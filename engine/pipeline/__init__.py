@@ -1,0 +1,1 @@
+"""Ask a deployment folder a question."""

@@ -1,0 +1,1 @@
+"""Question answering: data, features, span decoding, metrics, the training command."""

@@ -1,0 +1,1 @@
+"""The recipe language: load, evaluate, validate, schedule."""

@@ -1,0 +1,1 @@
+"""What a run is on disk: specification, events, state, lock, control, launch, queue."""

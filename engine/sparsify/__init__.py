@@ -1,0 +1,1 @@
+"""Modifiers at work on a model: masks, pruning, quantization, distillation."""

@@ -1,0 +1,1 @@
+"""Where models, recipes and teachers come from: stubs, catalogue, sources."""

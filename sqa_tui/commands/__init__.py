@@ -1,0 +1,1 @@
+"""The subcommands of sqa-tui, one a file."""

@@ -1,0 +1,1 @@
+"""Threads that read run directories and post messages."""
