@@ -1,0 +1,47 @@
+"""Shared by all tests: an isolated home, and where measured and real data lie when they are at hand."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# One thread is faster than a crowd for models this small, and makes sums repeatable.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Nothing a test does may reach a network.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_DATASETS_OFFLINE"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh SQA_HOME for every test: no test sees a user's runs, and none leaves any behind."""
+    home = tmp_path_factory.mktemp("sqa-home")
+    monkeypatch.setenv("SQA_HOME", str(home))
+    return home
+
+
+def _folder(variable: str, name: str) -> Path:
+    folder = Path(os.environ.get(variable, REPOSITORY.parent / "shared" / name))
+    if not folder.is_dir():
+        reason = f"{folder} is missing: set {variable} to the folder to run these tests"
+        warnings.warn(reason, stacklevel=2)
+        pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def golden_dir() -> Path:
+    """Values measured on the original (SQA_GOLDEN_DIR); tests that need them are skipped, loudly, without."""
+    return _folder("SQA_GOLDEN_DIR", "golden")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """SQuAD, other question-answering sets and BERT's vocabulary (SQA_DATA_DIR); tests that need them are skipped, loudly, without."""
+    return _folder("SQA_DATA_DIR", "data")
