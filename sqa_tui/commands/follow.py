@@ -1,0 +1,203 @@
+"""Follow a run on the command line: a progress bar, a line for everything that is worth one, the result at the end."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from engine.errors import EXIT_FAILED, plain
+from engine.runs.evidence import assess
+from engine.runs.paths import RunDirectory, find_run
+from engine.runs.reader import Event, EventReader
+from sqa_tui.commands.output import console, figure, json_option, percent, print_json_line
+
+POLL_SECONDS = 0.25
+"""How often a followed run's log is read."""
+ASSESS_EVERY = 8
+"""Polls between two looks at whether the engine lives, while its log is silent."""
+DEAD_STATES = {"finished", "stopped", "failed", "killed"}
+
+
+def describe(event: Event) -> str | None:
+    """The line a person reads for an event, or None for events that only move the bar."""
+    match event.get("kind"):
+        case "phase" if event.get("action") == "enter":
+            return f"· {event.get('phase')}: {event.get('text') or 'begins'}"
+        case "eval":
+            line = (
+                f"✓ F1 {_figure(event, 'f1')}  EM {_figure(event, 'exact_match')}  ({event.get('samples')} questions)"
+            )
+            recovery = event.get("recovery")
+            return line + (f"  recovery {percent(recovery)}" if isinstance(recovery, float) else "")
+        case "checkpoint":
+            return f"· checkpoint {event.get('path')} ({event.get('reason')})"
+        case "export":
+            return (
+                f"✓ exported {event.get('path')}: {int(event.get('size_bytes', 0)) / 1e6:.1f} MB, "
+                f"largest difference from torch {event.get('max_difference')}"
+            )
+        case "alert":
+            mark = {"error": "✗", "warning": "!"}.get(str(event.get("level")), "·")
+            hint = event.get("hint")
+            return f"{mark} {event.get('message')}" + (f" ({hint})" if hint else "")
+        case "control":
+            return f"· {event.get('command')}: {event.get('message')}"
+        case _:
+            return None
+
+
+def _figure(event: Event, name: str) -> str:
+    value = event.get(name)
+    return figure(value) if isinstance(value, (int, float)) else str(value)
+
+
+class Bar:
+    """The progress bar of one run; without a terminal it says nothing, and only the lines remain."""
+
+    def __init__(self, screen: Console) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=screen,
+            refresh_per_second=4,
+            disable=not screen.is_terminal,
+            transient=True,
+        )
+        self.task: TaskID = self.progress.add_task("prepare", total=None, figures="")
+        self.figures: dict[str, str] = {}
+
+    def show(self, event: Event) -> None:
+        """Move the bar to where `event` says the run is."""
+        match event.get("kind"):
+            case "start":
+                self.progress.update(self.task, total=event.get("total_steps"))
+            case "phase" if event.get("action") == "enter":
+                self.progress.update(self.task, description=plain(str(event.get("phase"))))
+            case "metric":
+                self._metric(event)
+            case "eval":
+                self.figures["F1"] = _figure(event, "f1")
+            case _:
+                pass
+
+    def _metric(self, event: Event) -> None:
+        for name, label, show in (
+            ("loss", "loss", lambda value: f"{value:.3f}"),
+            ("sparsity", "sparsity", percent),
+            ("samples_per_second", "samples/s", lambda value: f"{value:.0f}"),
+        ):
+            value = event.get(name)
+            if isinstance(value, (int, float)):
+                self.figures[label] = show(value)
+        text = "  ".join(f"{label} {value}" for label, value in self.figures.items())
+        self.progress.update(self.task, completed=event.get("step") or 0, figures=text)
+
+
+def follow(
+    directory: RunDirectory,
+    *,
+    on_interrupt: Callable[[int], bool],
+    as_json: bool = False,
+    quiet_failure: bool = False,
+    alive: Callable[[], bool] | None = None,
+) -> Event | None:
+    """Show a run until it ends; returns its exit event, or None where it died without one.
+
+    `on_interrupt` is called with the count of Ctrl-C so far; it returns True to go on following.
+    `alive` is asked in place of the run's evidence while the engine is our own child.
+    """
+    screen = console()
+    reader = EventReader(directory.events_file)
+    bar = Bar(screen)
+    interrupts = 0
+    silent = 0
+    with bar.progress:
+        while True:
+            try:
+                events = reader.read()
+                for event in events:
+                    _print(event, screen, bar, as_json, quiet_failure)
+                    if event.get("kind") == "exit":
+                        return event
+                silent = 0 if events else silent + 1
+                if silent and silent % ASSESS_EVERY == 0 and not _lives(directory, alive):
+                    return next((event for event in reader.read() if event.get("kind") == "exit"), None)
+                if not events:
+                    time.sleep(POLL_SECONDS)
+            except KeyboardInterrupt:
+                interrupts += 1
+                if not on_interrupt(interrupts):
+                    raise
+
+
+def _lives(directory: RunDirectory, alive: Callable[[], bool] | None) -> bool:
+    return alive() if alive is not None else assess(directory).state not in DEAD_STATES
+
+
+def _print(event: Event, screen: Console, bar: Bar, as_json: bool, quiet_failure: bool) -> None:
+    if as_json:
+        print_json_line(event)
+        return
+    bar.show(event)
+    line = describe(event)
+    if line is not None and not (quiet_failure and event.get("level") == "error"):
+        screen.print(Text(plain(line)), soft_wrap=True)
+
+
+def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = False) -> int:
+    """Say how a run ended and turn that into an exit code."""
+    if event is None:
+        print(f"error: {directory.id}: {assess(directory).reason} (sqa-tui log {directory.id})", file=sys.stderr)
+        return EXIT_FAILED
+    outcome = event.get("outcome")
+    if outcome == "failed":
+        error: dict[str, Any] = event.get("error") or {}
+        hint = error.get("hint") or f"sqa-tui log {directory.id} has the details"
+        print(f"error: {plain(str(error.get('message') or event.get('reason')))} ({plain(str(hint))})", file=sys.stderr)
+        return 2 if error.get("usage") else EXIT_FAILED
+    if not as_json:
+        click.echo(f"{directory.id}: {outcome}{_where(directory)}")
+    return 0 if outcome == "finished" else EXIT_FAILED
+
+
+def _where(directory: RunDirectory) -> str:
+    from engine.runs.spec import read_spec
+
+    output = Path(read_spec(directory).output_dir)
+    return f", model in {output}" if output.exists() else ""
+
+
+@click.command()
+@click.argument("run", required=False)
+@json_option
+def attach(run: str | None, as_json: bool) -> int:
+    """Follow RUN (default: the newest) until it ends. Ctrl-C leaves it running."""
+    directory = newest_run() if run is None else find_run(run)
+    try:
+        event = follow(directory, on_interrupt=lambda count: False, as_json=as_json)
+    except KeyboardInterrupt:
+        click.echo(f"{directory.id} goes on; sqa-tui attach {directory.id} comes back to it")
+        return 0
+    return conclude(directory, event, as_json=as_json)
+
+
+def newest_run() -> RunDirectory:
+    """The run created last; a `UserError` where there is none."""
+    from engine.errors import UserError
+    from engine.runs.listing import list_runs
+
+    runs = list_runs()
+    if not runs:
+        raise UserError("there are no runs yet", "sqa-tui train starts one, or press n in the app")
+    return RunDirectory(max(runs, key=lambda run: run.id).path)

@@ -1,0 +1,99 @@
+"""`sqa-tui runs` and `sqa-tui status`: all runs, one run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from engine.errors import plain
+from engine.runs.evidence import assess
+from engine.runs.listing import RunSummary, list_runs
+from engine.runs.paths import find_run
+from engine.runs.spec import read_spec
+from engine.runs.state import RunState, read_state
+from sqa_tui.commands.follow import newest_run
+from sqa_tui.commands.output import duration, figure, json_option, percent, print_json, print_table
+
+GLYPHS = {
+    "queued": "○", "starting": "○", "running": "●", "evaluating": "◐", "exporting": "◐", "paused": "‖",
+    "stalled": "!", "finished": "✓", "stopped": "■", "failed": "✗", "killed": "☠", "unknown": "?",
+}  # fmt: skip
+
+
+def _progress(state: RunState | None) -> str:
+    if state is None or not state.total_steps:
+        return ""
+    return percent((state.step or 0) / state.total_steps)
+
+
+def _row(run: RunSummary) -> list[str]:
+    state = run.state
+    return [
+        GLYPHS.get(run.assessment.state, "?"),
+        run.id,
+        run.assessment.state,
+        _progress(state),
+        percent(state.sparsity) if state else "",
+        figure(state.f1) if state else "",
+        run.assessment.reason,
+    ]
+
+
+@click.command()
+@json_option
+def runs(as_json: bool) -> None:
+    """List all runs, the newest first."""
+    found = sorted(list_runs(), key=lambda run: run.id, reverse=True)
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("no runs yet: sqa-tui train starts one, or press n in the app")
+    else:
+        print_table(["", "run", "state", "done", "sparsity", "F1", "evidence"], map(_row, found), right=["done", "F1"])
+
+
+def _rows(state: RunState) -> list[tuple[str, str]]:
+    steps = f"{state.step or 0} of {state.total_steps}" if state.total_steps else ""
+    epochs = f"{state.epoch or 0:.2f} of {state.total_epochs:g}" if state.total_epochs else ""
+    age = duration(time.time() - state.updated) if state.updated else ""
+    return [
+        ("phase", state.phase or ""),
+        ("step", steps),
+        ("epoch", epochs),
+        ("loss", figure(state.loss, 4)),
+        ("sparsity", percent(state.sparsity)),
+        ("F1", figure(state.f1)),
+        ("exact match", figure(state.exact_match)),
+        ("ETA", duration(state.eta_seconds)),
+        ("last update", f"{age} ago" if age else ""),
+    ]
+
+
+@click.command()
+@click.argument("run", required=False)
+@json_option
+def status(run: str | None, as_json: bool) -> None:
+    """One RUN (default: the newest): state with its evidence, latest figures, choices."""
+    directory = newest_run() if run is None else find_run(run)
+    found, state = assess(directory), read_state(directory)
+    spec = read_spec(directory)
+    if as_json:
+        choices: Any = msgspec.to_builtins(spec)
+        print_json(
+            {"run": directory.id, "state": found.state, "reason": found.reason, "latest": state, "spec": choices}
+        )
+        return
+    click.echo(f"{GLYPHS.get(found.state, '?')} {directory.id}  {plain(f'{found.state}: {found.reason}')}")
+    choices = [
+        ("model", spec.model),
+        ("recipe", spec.recipe.source if spec.recipe else ""),
+        ("teacher", spec.teacher or ""),
+        ("output", spec.output_dir),
+        ("command", " ".join(spec.command)),
+    ]
+    for name, value in [*choices, *(_rows(state) if state else [])]:
+        if value:
+            click.echo(f"  {name:12} {plain(value)}")

@@ -1,0 +1,77 @@
+"""`sqa-tui stop | pause | resume | checkpoint`: commands to a run, through its directory."""
+
+from __future__ import annotations
+
+import click
+
+from engine.errors import UserError
+from engine.runs.control import request
+from engine.runs.evidence import assess
+from engine.runs.launch import start_engine, stop_engine
+from engine.runs.paths import RunDirectory, find_run
+from sqa_tui.commands.output import json_option, print_json
+
+LIVE_STATES = {"queued", "starting", "running", "evaluating", "exporting", "paused", "stalled"}
+
+
+def _live(name: str) -> RunDirectory:
+    directory = find_run(name)
+    found = assess(directory)
+    if found.state not in LIVE_STATES:
+        raise UserError(f"{directory.id} does not run: {found.reason}", f"sqa-tui status {directory.id}")
+    return directory
+
+
+def _answer(directory: RunDirectory, text: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"run": directory.id, "asked": text})
+    else:
+        click.echo(f"{directory.id}: {text}")
+
+
+@click.command()
+@click.argument("run")
+@click.option("--now", is_flag=True, help="Do not wait for a checkpoint.")
+@json_option
+def stop(run: str, now: bool, as_json: bool) -> None:
+    """Stop RUN: checkpoint, then exit. Its checkpoint can be resumed."""
+    directory = _live(run)
+    stop_engine(directory, now=now)
+    _answer(directory, "stops now" if now else "stops after a checkpoint", as_json)
+
+
+@click.command()
+@click.argument("run")
+@json_option
+def pause(run: str, as_json: bool) -> None:
+    """Let RUN wait at its next step."""
+    directory = _live(run)
+    request(directory, "pause")
+    _answer(directory, "pauses at its next step", as_json)
+
+
+@click.command()
+@click.argument("run")
+@json_option
+def resume(run: str, as_json: bool) -> None:
+    """Let a paused RUN go on; a stopped, killed or failed one starts again from its last checkpoint."""
+    directory = find_run(run)
+    state = assess(directory).state
+    if state == "finished":
+        raise UserError(f"{directory.id} is finished", "start a new run with other arguments")
+    if state in LIVE_STATES:
+        request(directory, "resume")
+        _answer(directory, "goes on", as_json)
+    else:
+        start_engine(directory)
+        _answer(directory, "starts again from its last checkpoint", as_json)
+
+
+@click.command()
+@click.argument("run")
+@json_option
+def checkpoint(run: str, as_json: bool) -> None:
+    """Let RUN write a checkpoint now."""
+    directory = _live(run)
+    request(directory, "checkpoint")
+    _answer(directory, "writes a checkpoint at its next step", as_json)

@@ -1,0 +1,91 @@
+"""`sqa-tui train`: SparseML's command. Checks, starts the engine as a process of its own, follows it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+
+import click
+
+from engine.errors import EXIT_USAGE, plain
+from engine.question_answering.preflight import build_spec, check_run, parse_light
+from engine.runs.launch import create_run, start_engine, stop_engine
+from engine.runs.paths import RunDirectory
+from engine.runs.reader import Event, EventReader
+from sqa_tui.commands.engine_programs import become
+from sqa_tui.commands.follow import conclude, follow
+from sqa_tui.commands.output import print_json
+
+OWN_FLAGS = {"--detach": "detach", "--json": "as_json"}
+HELP = {"--help", "-h"}
+
+
+@dataclass
+class Own:
+    """What `sqa-tui train` keeps for itself; everything else is the engine's."""
+
+    detach: bool = False
+    as_json: bool = False
+
+
+def take_own(arguments: tuple[str, ...]) -> tuple[Own, list[str]]:
+    """Split the arguments into ours and the engine's."""
+    own = Own()
+    rest: list[str] = []
+    for argument in arguments:
+        if argument in OWN_FLAGS:
+            setattr(own, OWN_FLAGS[argument], True)
+        else:
+            rest.append(argument)
+    return own, rest
+
+
+def problems_found(arguments: list[str]) -> bool:
+    """Print what the checks before the start found; True where something must be mended first."""
+    found = False
+    for problem in check_run(parse_light(arguments)):
+        if problem.level == "ok":
+            continue
+        found = found or problem.level == "error"
+        hint = f" ({plain(problem.hint)})" if problem.hint else ""
+        print(f"{problem.level}: {plain(problem.message)}{hint}", file=sys.stderr)
+    return found
+
+
+def refused(directory: RunDirectory, event: Event | None) -> bool:
+    """True where the engine turned the run down before it began: bad input, nothing trained, nothing worth keeping."""
+    usage = event is not None and bool((event.get("error") or {}).get("usage"))
+    return usage and not any(event.get("kind") == "start" for event in EventReader(directory.events_file).read())
+
+
+@click.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def train(arguments: tuple[str, ...]) -> int:
+    """Train, sparsify and evaluate with the flags of sparseml.transformers.question_answering."""
+    own, rest = take_own(arguments)
+    if not rest or HELP & set(rest):
+        become("engine.question_answering.train", ["--help"])
+    if problems_found(rest):
+        return EXIT_USAGE
+    directory = create_run(build_spec(rest))
+    engine = start_engine(directory)
+    if own.detach:
+        print_json({"run": directory.id, "path": str(directory.path)}) if own.as_json else click.echo(directory.id)
+        return 0
+    if not own.as_json:
+        click.echo(f"{directory.id}: the run goes on if this terminal closes; Ctrl-C stops it after a checkpoint")
+
+    def interrupted(count: int) -> bool:
+        stop_engine(directory, now=count > 1)
+        if count == 1:
+            click.echo("stopping after a checkpoint; Ctrl-C again stops now", err=True)
+        return True
+
+    event = follow(directory, on_interrupt=interrupted, as_json=own.as_json, alive=lambda: engine.poll() is None)
+    if event is not None:
+        engine.wait()
+    code = conclude(directory, event, as_json=own.as_json)
+    if refused(directory, event):
+        shutil.rmtree(directory.path)
+    return code
