@@ -1,4 +1,4 @@
-"""Subcommands that are programs of the engine: this process becomes that one, so nothing heavy is ever imported here."""
+"""Subcommands that are programs of the engine: this process becomes that one and never imports anything heavy."""
 
 from __future__ import annotations
 
