@@ -1,0 +1,37 @@
+"""Filter and channel masks: whole output or input dimensions."""
+
+from __future__ import annotations
+
+import torch
+
+from engine.sparsify.masks.unstructured import prune_lowest
+
+
+def dimension_norms(scores: torch.Tensor, dimension: int) -> torch.Tensor:
+    """L2 norm of `scores` over everything but `dimension`: one number for each filter (0) or channel (1)."""
+    others = [place for place in range(scores.dim()) if place != dimension]
+    return torch.linalg.vector_norm(scores.detach(), dim=others) if others else scores.detach().abs()
+
+
+def prune_group(scores: list[torch.Tensor], sparsity: float, dimension: int) -> list[torch.Tensor]:
+    """One decision for the tensors of a group, whose norms are added.
+
+    Larger tensors are brought down to the smallest by the mean of neighbours and their decision is repeated. A
+    dimension of size one is never pruned. Raises ValueError where the sizes are no multiples of the smallest.
+    """
+    sizes = [score.shape[dimension] for score in scores]
+    smallest = min(sizes)
+    if any(size % smallest for size in sizes):
+        raise ValueError(f"the sizes {sizes} of a group are no multiples of {smallest}")
+    if smallest == 1:
+        return [torch.ones_like(score, dtype=torch.bool) for score in scores]
+    norms = [dimension_norms(score, dimension).reshape(smallest, -1).mean(dim=1) for score in scores]
+    kept = prune_lowest(torch.stack(norms).sum(dim=0), sparsity)
+    return [_spread(kept, score, dimension) for score in scores]
+
+
+def _spread(kept: torch.Tensor, score: torch.Tensor, dimension: int) -> torch.Tensor:
+    repeated = kept.repeat_interleave(score.shape[dimension] // kept.numel())
+    view = [1] * score.dim()
+    view[dimension] = -1
+    return repeated.reshape(view).expand(score.shape).clone()
