@@ -18,8 +18,8 @@ _Array = np.ndarray
 class WindowLogits:
     """What a model said about one window, and where the window's tokens are in the context.
 
-    `start_logits` and `end_logits` have shape [length]; `offsets` has shape [length, 2]: first character and the one after
-    the last, or -1 for a token that is not part of the context (question, special tokens, padding).
+    `start_logits` and `end_logits` have shape [length]; `offsets` has shape [length, 2]: first character and the
+    one after the last, or -1 for a token that is not part of the context (question, special tokens, padding).
     """
 
     start_logits: _Array
@@ -146,14 +146,15 @@ def _null_span(windows: Sequence[WindowLogits]) -> _Spans | None:
 
 def _candidates(context: str, spans: _Spans, placeholder: str) -> tuple[Candidate, ...]:
     texts = [context[start:end] for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
-    rows = list(zip(texts, *(values.tolist() for values in _fields(spans)[:4]), strict=True))
+    columns = [values.tolist() for values in _fields(spans)[:4]]
+    rows = list(zip(texts, *columns, strict=True))
     scores = spans.score()
     if not texts or texts == [""]:
         rows.insert(0, (placeholder, 0, 0, 0.0, 0.0))
         scores = np.concatenate([np.zeros(1, dtype=scores.dtype), scores])
     exponents = np.exp(scores - np.max(scores))
     probabilities = (exponents / exponents.sum()).tolist()
-    return tuple(Candidate(*row, probability) for row, probability in zip(rows, probabilities, strict=True))
+    return tuple(Candidate(*row, p) for row, p in zip(rows, probabilities, strict=True))
 
 
 def _decide(candidates: tuple[Candidate, ...], null_score: float, settings: SpanSettings) -> Decoded:
