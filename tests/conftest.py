@@ -43,5 +43,5 @@ def golden_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """SQuAD, other question-answering sets and BERT's vocabulary (SQA_DATA_DIR); tests that need them are skipped, loudly, without."""
+    """Question-answering sets and BERT's vocabulary (SQA_DATA_DIR); skipped, loudly, without."""
     return _folder("SQA_DATA_DIR", "data")
