@@ -1,0 +1,196 @@
+"""What a field of a modifier may hold: each kind reads a plain value and says in words why it cannot.
+
+A kind is put in the metadata of a dataclass field, ``field(default=..., metadata=kind(Number(minimum=0)))``, so that
+the loader, the constructors and the documentation all read the same table.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+ALL_TOKENS = ("__ALL__", "__ALL_PRUNABLE__")
+FROM_PARAM = "__FROM_PARAM__"
+
+
+class BadValueError(ValueError):
+    """A value that its field cannot hold; the text says what is expected."""
+
+
+class Kind(Protocol):
+    """Reads a plain value into the field's type."""
+
+    def read(self, value: Any) -> Any:
+        """Return the value as the field keeps it; raises `BadValueError`."""
+        ...
+
+
+def kind(of: Kind, *, saved: bool = True) -> dict[str, Any]:
+    """Metadata of a dataclass field; `saved` is False for what a saved recipe leaves out."""
+    return {"kind": of, "saved": saved}
+
+
+def shown(value: Any) -> str:
+    """A value as an error message quotes it, short."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def as_number(value: Any) -> float | int | None:
+    """The number a value is or, as text, spells; None otherwise. Truth values are not numbers."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return value
+    if isinstance(value, str) and len(value) <= 64:
+        try:
+            return float(value)
+        except ValueError:
+            return None
+    return None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A real number in a closed (or, at the lower end, open) interval."""
+
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    def read(self, value: Any) -> float:
+        number = as_number(value)
+        if number is None or math.isnan(number):
+            raise BadValueError(f"must be a number, not {shown(value)}")
+        inside = self.minimum <= number <= self.maximum and self.above < number < self.below
+        if not inside or math.isinf(number):
+            raise BadValueError(f"must be {self._range()}, not {shown(value)}")
+        return float(number)
+
+    def _range(self) -> str:
+        bounds = [(self.minimum, "at least"), (self.above, "above"), (self.maximum, "at most"), (self.below, "below")]
+        said = [f"{word} {bound:g}" for bound, word in bounds if not math.isinf(bound)]
+        return " and ".join(said) or "finite"
+
+
+@dataclass(frozen=True)
+class Whole:
+    """An integer; a float without a fraction is taken as one."""
+
+    minimum: int | None = None
+
+    def read(self, value: Any) -> int:
+        number = as_number(value)
+        if number is None or math.isnan(number) or math.isinf(number) or number != int(number):
+            raise BadValueError(f"must be a whole number, not {shown(value)}")
+        if self.minimum is not None and number < self.minimum:
+            raise BadValueError(f"must be at least {self.minimum}, not {shown(value)}")
+        return int(number)
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """True or false; 1, 0 and the words yes, no, on, off are understood."""
+
+    def read(self, value: Any) -> bool:
+        if isinstance(value, bool | int | float) and value in (0, 1):
+            return bool(value)
+        if isinstance(value, str) and value.lower() in _WORDS:
+            return _WORDS[value.lower()]
+        raise BadValueError(f"must be true or false, not {shown(value)}")
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text, one of `choices` where there are any."""
+
+    choices: tuple[str, ...] = ()
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise BadValueError(f"must be {self._expected()}, not {shown(value)}")
+        if self.choices and value not in self.choices:
+            raise BadValueError(f"must be {self._expected()}, not {shown(value)}")
+        return value
+
+    def _expected(self) -> str:
+        return "one of " + ", ".join(self.choices) if self.choices else "text"
+
+
+def flattened(value: Any) -> Iterator[Any]:
+    """The members of nested lists, in order."""
+    if isinstance(value, list | tuple):
+        for member in cast("list[Any] | tuple[Any, ...]", value):
+            yield from flattened(member)
+    else:
+        yield value
+
+
+@dataclass(frozen=True)
+class Names:
+    """A list of names or ``re:`` patterns; nested lists are flattened."""
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple):
+            raise BadValueError(f"must be a list of names, not {shown(value)}")
+        members = tuple(flattened(cast("Any", value)))
+        for member in members:
+            if not isinstance(member, str):
+                raise BadValueError(f"must be a list of names, but holds {shown(member)}")
+        return members
+
+
+@dataclass(frozen=True)
+class Selection:
+    """``__ALL__``, ``__ALL_PRUNABLE__`` (any case) or a list of names and ``re:`` patterns."""
+
+    def read(self, value: Any) -> str | tuple[str, ...]:
+        if isinstance(value, str):
+            if value.upper() in ALL_TOKENS:
+                return value.upper()
+            raise BadValueError(f"must be a list of names, __ALL__ or __ALL_PRUNABLE__, not {shown(value)}")
+        return Names().read(value)
+
+
+@dataclass(frozen=True)
+class Optional:
+    """Another kind, or nothing (null)."""
+
+    of: Kind
+
+    def read(self, value: Any) -> Any:
+        return None if value is None else self.of.read(value)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A mapping from names to anything."""
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise BadValueError(f"must be a mapping of settings, not {shown(value)}")
+        return {str(key): member for key, member in cast("Mapping[Any, Any]", value).items()}
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A field the modifier accepts but does not heed: it always keeps `value`."""
+
+    value: Any
+
+    def read(self, value: Any) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Anything:
+    """A value that is passed on unread."""
+
+    def read(self, value: Any) -> Any:
+        return value

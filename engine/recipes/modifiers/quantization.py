@@ -1,0 +1,94 @@
+"""Quantization-aware training: two sets of fields under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from engine.recipes.modifiers.base import FieldFault, Modifier
+from engine.recipes.modifiers.kinds import Boolean, Names, Number, Optional, Settings, Text, Whole, kind
+from engine.recipes.modifiers.scheme import OverrideMapping, QuantizationScheme, SchemeKind
+
+FLAG: dict[str, Any] = kind(Boolean())
+BITS: dict[str, Any] = kind(Whole(minimum=2))
+NAMES: dict[str, Any] = kind(Optional(Names()))
+SETTINGS: dict[str, Any] = kind(Optional(Settings()))
+LATER: dict[str, Any] = kind(Optional(Number(minimum=-1.0)))
+
+LEGACY_FIELDS = frozenset(
+    {
+        "submodules",
+        "quantize_embeddings",
+        "reduce_range",
+        "quantize_linear_activations",
+        "quantize_conv_activations",
+        "quantize_embedding_activations",
+        "custom_quantizable_module_types",
+        "exclude_module_types",
+        "exclude_batchnorm",
+        "activation_bits",
+        "weight_bits",
+        "activation_qconfig_kwargs",
+        "weight_qconfig_kwargs",
+        "tensorrt",
+    }
+)
+"""Any of these in a recipe chooses `QuantizationModifier`, none of them `SchemeQuantizationModifier`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnyQuantizationModifier(Modifier):
+    """The fields both have in common."""
+
+    name: ClassVar[str] = "QuantizationModifier"
+    end_is: ClassVar[str] = "never"
+    acts_on: ClassVar[str] = "structure"
+    disable_quantization_observer_epoch: float | None = field(default=None, metadata=LATER)
+    freeze_bn_stats_epoch: float | None = field(default=None, metadata=LATER)
+    num_calibration_steps: int | None = field(default=None, metadata=kind(Optional(Whole(minimum=0))))
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        for name in ("disable_quantization_observer_epoch", "freeze_bn_stats_epoch"):
+            epoch = getattr(self, name)
+            if epoch is not None and epoch < self.start_epoch:
+                yield FieldFault(name, f"must be at least start_epoch ({self.start_epoch:g}), not {epoch:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizationModifier(AnyQuantizationModifier):
+    """Quantization-aware training by submodules and flags."""
+
+    implementation: ClassVar[str] = "legacy"
+    submodules: tuple[str, ...] | None = field(default=None, metadata=NAMES)
+    model_fuse_fn_name: str = field(default="conv_bn_relus", metadata=kind(Text()))
+    model_fuse_fn_kwargs: dict[str, Any] | None = field(default=None, metadata=kind(Optional(Settings()), saved=False))
+    quantize_embeddings: bool = field(default=True, metadata=FLAG)
+    quantize_linear_activations: bool = field(default=True, metadata=FLAG)
+    quantize_conv_activations: bool = field(default=True, metadata=FLAG)
+    quantize_embedding_activations: bool = field(default=True, metadata=FLAG)
+    reduce_range: bool = field(default=False, metadata=FLAG)
+    activation_bits: int = field(default=8, metadata=BITS)
+    weight_bits: int = field(default=8, metadata=BITS)
+    exclude_module_types: tuple[str, ...] | None = field(default=None, metadata=NAMES)
+    exclude_batchnorm: bool = field(default=True, metadata=FLAG)
+    custom_quantizable_module_types: tuple[str, ...] | None = field(default=None, metadata=NAMES)
+    activation_qconfig_kwargs: dict[str, Any] | None = field(default=None, metadata=SETTINGS)
+    weight_qconfig_kwargs: dict[str, Any] | None = field(default=None, metadata=SETTINGS)
+    tensorrt: bool = field(default=False, metadata=FLAG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemeQuantizationModifier(AnyQuantizationModifier):
+    """Quantization-aware training by a scheme for inputs, weights and outputs."""
+
+    implementation: ClassVar[str] = "scheme"
+    scheme: QuantizationScheme = field(default=QuantizationScheme(), metadata=kind(SchemeKind()))
+    scheme_overrides: Mapping[str, QuantizationScheme] = field(
+        default_factory=dict[str, QuantizationScheme], metadata=kind(OverrideMapping())
+    )
+    ignore: tuple[str, ...] = field(default=(), metadata=kind(Names()))
+    model_fuse_fn_name: str | None = field(default=None, metadata=kind(Optional(Text())))
+    model_fuse_fn_kwargs: dict[str, Any] | None = field(default=None, metadata=SETTINGS)
+    strict: bool = field(default=True, metadata=FLAG)

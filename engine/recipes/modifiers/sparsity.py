@@ -1,0 +1,71 @@
+"""The kinds of field that only pruning modifiers have: sparsities and mask types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from engine.recipes.modifiers.kinds import FROM_PARAM, BadValueError, Names, Number, as_number, shown
+
+MaskType = str | tuple[int, ...]
+FinalSparsity = float | Mapping[float, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class InitSparsity:
+    """A number in [0, 1], or ``__FROM_PARAM__``: begin at the sparsity the parameter has."""
+
+    def read(self, value: Any) -> float | str:
+        if isinstance(value, str) and value.upper() == FROM_PARAM:
+            return FROM_PARAM
+        if as_number(value) is None:
+            raise BadValueError(f"must be a number in 0 ... 1 or {FROM_PARAM}, not {shown(value)}")
+        return Number(minimum=0.0, maximum=1.0).read(value)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A sparsity above 0 and below 1, or a mapping from such sparsities to the names they are for."""
+
+    def read(self, value: Any) -> FinalSparsity:
+        if not isinstance(value, Mapping):
+            return _target(value)
+        groups = {_target(key): Names().read(names) for key, names in cast("Mapping[Any, Any]", value).items()}
+        if not groups:
+            raise BadValueError("must name at least one sparsity")
+        return groups
+
+
+def _target(value: Any) -> float:
+    return Number(above=0.0, below=1.0).read(value)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask type: one of `names`, a list of whole numbers (block) or ``N:M``, as far as the modifier allows them."""
+
+    names: tuple[str, ...] = ("unstructured", "block4", "tensorrt")
+    blocks: bool = True
+
+    def read(self, value: Any) -> MaskType:
+        if isinstance(value, str) and (value in self.names or (self.blocks and _is_n_of_m(value))):
+            return value
+        if self.blocks and isinstance(value, list | tuple):
+            return _block(cast("list[Any] | tuple[Any, ...]", value))
+        further = ", a block such as [1, 4] or N:M such as 2:4" if self.blocks else ""
+        raise BadValueError(f"must be {', '.join(self.names)}{further}, not {shown(value)}")
+
+
+def _is_n_of_m(value: str) -> bool:
+    found = re.fullmatch(r"(\d{1,3}):(\d{1,3})", value)
+    return found is not None and 0 < int(found[1]) < int(found[2])
+
+
+def _block(value: list[Any] | tuple[Any, ...]) -> tuple[int, ...]:
+    """A block of two numbers; ones after the second are dropped, as convolutional recipes write them."""
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and (size > 0 or size == -1) for size in value)
+    if not whole or len(value) < 2 or any(size != 1 for size in value[2:]):
+        raise BadValueError(f"must be a block of two whole numbers such as [1, 4], not {shown(list(value))}")
+    return tuple(value[:2])

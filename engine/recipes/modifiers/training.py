@@ -1,0 +1,138 @@
+"""Modifiers of the run itself: length, learning rate, weight decay, parameters, logging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from engine.recipes.modifiers.base import Modifier
+from engine.recipes.modifiers.kinds import (
+    Anything,
+    Boolean,
+    Fixed,
+    Kind,
+    Number,
+    Optional,
+    Selection,
+    Settings,
+    Text,
+    Whole,
+    kind,
+)
+from engine.recipes.modifiers.lists import Members
+
+EPOCH: dict[str, Any] = kind(Number(minimum=-1.0))
+FREQUENCY: dict[str, Any] = kind(Number(minimum=-1.0))
+NEVER: dict[str, Any] = kind(Fixed(-1.0))
+FLAG: dict[str, Any] = kind(Boolean())
+GROUPS: dict[str, Any] = kind(Optional(Members(Whole(minimum=0))))
+RATE: Kind = Number(minimum=0.0, maximum=1.0)
+POSITIVE_RATE: dict[str, Any] = kind(Number(above=0.0, maximum=1.0))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochRangeModifier(Modifier):
+    """Does nothing but take part in the first and the last epoch of the recipe."""
+
+    name: ClassVar[str] = "EpochRangeModifier"
+    start_epoch: float = field(metadata=EPOCH)
+    end_epoch: float = field(metadata=EPOCH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateFunctionModifier(Modifier):
+    """Sets the learning rate before every step from the start to the end by a function of the epoch."""
+
+    name: ClassVar[str] = "LearningRateFunctionModifier"
+    end_is: ClassVar[str] = "after"
+    lr_func: str = field(metadata=kind(Text(("linear", "cosine", "cyclic_linear"))))
+    init_lr: float = field(metadata=kind(RATE))
+    final_lr: float = field(metadata=kind(RATE))
+    start_epoch: float = field(metadata=EPOCH)
+    end_epoch: float = field(metadata=EPOCH)
+    cycle_epochs: float = field(default=1.0, metadata=kind(Number(above=0.0)))
+    param_groups: tuple[int, ...] | None = field(default=None, metadata=GROUPS)
+    update_frequency: float = field(default=-1.0, metadata=NEVER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetLearningRateModifier(Modifier):
+    """Sets the learning rate once, at the start."""
+
+    name: ClassVar[str] = "SetLearningRateModifier"
+    end_is: ClassVar[str] = "never"
+    learning_rate: float = field(metadata=POSITIVE_RATE)
+    param_groups: tuple[int, ...] | None = field(default=None, metadata=GROUPS)
+    constant_logging: bool = field(default=False, metadata=FLAG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningRateModifier(Modifier):
+    """Sets a learning rate, then lets one of torch's schedulers change it."""
+
+    name: ClassVar[str] = "LearningRateModifier"
+    lr_class: str = field(
+        metadata=kind(Text(("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingWarmRestarts")))
+    )
+    lr_kwargs: dict[str, Any] = field(metadata=kind(Settings()))
+    init_lr: float = field(metadata=POSITIVE_RATE)
+    start_epoch: float = field(metadata=EPOCH)
+    constant_logging: bool = field(default=False, metadata=FLAG)
+    update_frequency: float = field(default=-1.0, metadata=NEVER)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetWeightDecayModifier(Modifier):
+    """Sets the weight decay of the optimizer's groups (None: all of them) once, at the start."""
+
+    name: ClassVar[str] = "SetWeightDecayModifier"
+    end_is: ClassVar[str] = "never"
+    weight_decay: float = field(metadata=kind(Number(minimum=0.0)))
+    param_groups: tuple[int, ...] | None = field(default=None, metadata=GROUPS)
+    constant_logging: bool = field(default=False, metadata=FLAG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainableParamsModifier(Modifier):
+    """Makes parameters trainable or freezes them; what was before comes back at the end."""
+
+    name: ClassVar[str] = "TrainableParamsModifier"
+    params: str | tuple[str, ...] = field(metadata=kind(Selection()))
+    trainable: bool = field(metadata=FLAG)
+    params_strict: bool = field(default=True, metadata=FLAG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetParamModifier(Modifier):
+    """Copies a constant into parameters once."""
+
+    name: ClassVar[str] = "SetParamModifier"
+    end_is: ClassVar[str] = "never"
+    params: str | tuple[str, ...] = field(metadata=kind(Selection()))
+    val: Any = field(metadata=kind(Anything()))
+    params_strict: bool = field(default=True, metadata=FLAG)
+    start_epoch: float = field(default=0.0, metadata=EPOCH)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradualParamModifier(Modifier):
+    """Moves parameters from one value to another."""
+
+    name: ClassVar[str] = "GradualParamModifier"
+    end_is: ClassVar[str] = "after"
+    params: str | tuple[str, ...] = field(metadata=kind(Selection()))
+    init_val: Any = field(metadata=kind(Anything()))
+    final_val: Any = field(metadata=kind(Anything()))
+    start_epoch: float = field(metadata=EPOCH)
+    end_epoch: float = field(metadata=EPOCH)
+    update_frequency: float = field(metadata=FREQUENCY)
+    inter_func: str = field(default="linear", metadata=kind(Text(("linear", "cubic", "inverse_cubic"))))
+    params_strict: bool = field(default=True, metadata=FLAG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparsificationLoggingModifier(Modifier):
+    """Logs what is sparse and quantized; the run's events always do, so it changes nothing."""
+
+    name: ClassVar[str] = "SparsificationLoggingModifier"
+    update_frequency: float = field(default=1.0, metadata=FREQUENCY)
