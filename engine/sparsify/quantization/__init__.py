@@ -1,0 +1,1 @@
+"""Quantization-aware training: fake quantizers, the layers that carry them and where they go."""
