@@ -94,7 +94,6 @@ class CommonTraining:
     use_cpu: bool = _flag(False, "Use the CPU even where there is a GPU")
     seed: int = _flag(42, "Seed of all random numbers")
     dataloader_num_workers: int = _flag(0, "Processes that prepare batches")
-    report_to: str = _flag("none", "Trackers of transformers: none, tensorboard, wandb …")
 
 
 GROUPS: dict[str, type] = {
@@ -116,12 +115,31 @@ RENAMED = {
 """Flags of older transformers → their names today."""
 
 WITHOUT_EFFECT = frozenset(
-    """
-    fp16_backend fp16_opt_level half_precision_backend fsdp_min_num_params fsdp_transformer_layer_cls_to_wrap
-    include_inputs_for_metrics include_tokens_per_second jit_mode_eval logging_dir mp_parameters past_index
-    push_to_hub_organization ray_scope save_safetensors sharded_ddp split_batches dispatch_batches torchdynamo
-    tpu_metrics_debug tpu_num_cores use_ipex use_legacy_prediction_loop use_mps_device
-    """.split()
+    {
+        "dispatch_batches",
+        "fp16_backend",
+        "fp16_opt_level",
+        "fsdp_min_num_params",
+        "fsdp_transformer_layer_cls_to_wrap",
+        "half_precision_backend",
+        "include_inputs_for_metrics",
+        "include_tokens_per_second",
+        "jit_mode_eval",
+        "logging_dir",
+        "mp_parameters",
+        "past_index",
+        "push_to_hub_organization",
+        "ray_scope",
+        "save_safetensors",
+        "sharded_ddp",
+        "split_batches",
+        "torchdynamo",
+        "tpu_metrics_debug",
+        "tpu_num_cores",
+        "use_ipex",
+        "use_legacy_prediction_loop",
+        "use_mps_device",
+    }
 )
 """Flags of older transformers that nothing reads any more: accepted, with a word about it."""
 

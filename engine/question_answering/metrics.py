@@ -48,7 +48,7 @@ def squad_v1(references: References, predictions: Mapping[str, str]) -> dict[str
 def squad_v2(
     references: References, predictions: Mapping[str, str], no_answer_scores: Mapping[str, float] | None = None
 ) -> dict[str, float]:
-    """The scores of version 2.0 in percent: `exact f1 total HasAns_* NoAns_* best_*`; `exact_match` is the same as `exact`.
+    """The scores of version 2.0 in percent: `exact f1 total HasAns_* NoAns_* best_*`; `exact_match` is `exact` again.
 
     `no_answer_scores` (id → how likely it is that the question has no answer, in any rising unit; null odds will do)
     moves the `best_*` thresholds; without it all are 0, as in the original.

@@ -7,7 +7,7 @@ a question compete with each other. The rules are those of the Hugging Face ques
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -145,16 +145,18 @@ def _null_span(windows: Sequence[WindowLogits]) -> _Spans | None:
 
 
 def _candidates(context: str, spans: _Spans, placeholder: str) -> tuple[Candidate, ...]:
-    texts = [context[start:end] for start, end in zip(spans.start.tolist(), spans.end.tolist(), strict=True)]
-    columns = [values.tolist() for values in _fields(spans)[:4]]
-    rows = list(zip(texts, *columns, strict=True))
+    found = [_candidate(context, *row) for row in zip(*(values.tolist() for values in _fields(spans)[:4]), strict=True)]
     scores = spans.score()
-    if not texts or texts == [""]:
-        rows.insert(0, (placeholder, 0, 0, 0.0, 0.0))
+    if all(item.text == "" for item in found) and len(found) < 2:
+        found.insert(0, Candidate(placeholder, 0, 0, 0.0, 0.0))
         scores = np.concatenate([np.zeros(1, dtype=scores.dtype), scores])
     exponents = np.exp(scores - np.max(scores))
     probabilities = (exponents / exponents.sum()).tolist()
-    return tuple(Candidate(*row, p) for row, p in zip(rows, probabilities, strict=True))
+    return tuple(replace(item, probability=p) for item, p in zip(found, probabilities, strict=True))
+
+
+def _candidate(context: str, start: int, end: int, start_logit: float, end_logit: float) -> Candidate:
+    return Candidate(context[start:end], start, end, start_logit, end_logit)
 
 
 def _decide(candidates: tuple[Candidate, ...], null_score: float, settings: SpanSettings) -> Decoded:
