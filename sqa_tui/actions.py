@@ -1,0 +1,129 @@
+"""Every action of the app in one table, which feeds key bindings, footer, help screen, command palette and docs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding, BindingType
+
+SCREEN_TITLES = {
+    "app": "Everywhere",
+    "runs": "Runs",
+    "new_run": "New run",
+    "run": "Run",
+    "ask": "Ask",
+    "help": "Help",
+    "confirm": "Question",
+}
+"""The screens in the order in which help and docs list them, with their titles."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a user can do on one screen; `action_<name>` of that screen (or of the app) does it."""
+
+    id: str
+    """`<screen>.<name>`, unique; also the binding's id, by which a keymap may replace the key."""
+    key: str
+    """Textual key names, the first one is shown."""
+    label: str
+    """A word or two, for the footer."""
+    description: str
+    """One sentence without a full stop, for help, palette and docs."""
+    footer: bool = True
+    """Whether the footer shows it; help and palette always do."""
+
+    @property
+    def screen(self) -> str:
+        return self.id.split(".", 1)[0]
+
+    @property
+    def name(self) -> str:
+        return self.id.split(".", 1)[1]
+
+    @property
+    def shown_key(self) -> str:
+        """The key as people write it."""
+        return shown_key(self.key)
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("app.help", "question_mark,f1", "Help", "Show every key and what it does"),
+    Action("app.quit", "q", "Quit", "Leave the app; runs go on without it"),
+    Action("app.command_palette", "ctrl+p", "Palette", "Find any action or theme by its name", footer=False),
+    Action("app.themes", "f2", "Theme", "Choose the colours", footer=False),
+    Action("runs.open", "enter", "Open", "Watch the selected run"),
+    Action("runs.new_run", "n", "New run", "Choose model, recipe, teacher and data, check them, and start"),
+    Action("runs.ask", "a", "Ask", "Ask the exported model of the selected run a question"),
+    Action("runs.stop", "s", "Stop", "Stop the selected run at a checkpoint, after a question"),
+    Action("runs.filter", "slash", "Filter", "Show only runs whose name, state, model or recipe holds some words"),
+    Action("runs.clear", "escape", "Clear", "Leave the filter and show every run", footer=False),
+    Action("new_run.start", "f5,ctrl+g", "Start", "Start the run when every check allows it"),
+    Action("new_run.preset", "f3", "Preset", "Fill the form from the next prepared choice"),
+    Action(
+        "new_run.copy", "f4", "Copy command", "Copy the equivalent command line to the clipboard (y outside a field)"
+    ),
+    Action("new_run.back", "escape", "Back", "Return to the runs; nothing is started"),
+    Action("run.stop", "s", "Stop", "Stop this run at a checkpoint, after a question"),
+    Action("run.pause", "p", "Pause", "Pause this run, or let it go on"),
+    Action("run.checkpoint", "c", "Checkpoint", "Write a checkpoint now"),
+    Action("run.evaluate", "e", "Evaluate", "Evaluate now on the validation data"),
+    Action("run.ask", "a", "Ask", "Ask the exported model of this run a question"),
+    Action("run.back", "escape", "Back", "Return to the runs; this one goes on"),
+    Action("ask.ask", "f5,ctrl+g", "Ask", "Ask the question (Enter in its field does the same)"),
+    Action("ask.sample", "f3", "Sample", "Load another sample from the validation data (g outside a field)"),
+    Action("ask.model", "f4", "Model", "Choose the exported model that answers (m outside a field)"),
+    Action("ask.back", "escape", "Back", "Leave the field, then the screen"),
+    Action("help.back", "escape,q,question_mark,f1", "Back", "Close the help"),
+    Action("confirm.yes", "y", "Yes", "Do it"),
+    Action("confirm.no", "n,escape", "No", "Leave everything as it is"),
+)
+
+
+def actions_of(screen: str) -> list[Action]:
+    """The actions of one screen in the order of the table."""
+    return [action for action in ACTIONS if action.screen == screen]
+
+
+def bindings_of(screen: str) -> list[BindingType]:
+    """The key bindings of one screen: `BINDINGS = bindings_of("runs")`."""
+    return [_binding(action) for action in actions_of(screen)]
+
+
+def _binding(action: Action) -> Binding:
+    return Binding(
+        action.key,
+        action.name,
+        action.label,
+        show=action.footer,
+        key_display=action.shown_key.split(" ")[0],
+        tooltip=action.description,
+        id=action.id,
+    )
+
+
+_KEY_NAMES = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "Esc",
+    "enter": "Enter",
+    "space": "Space",
+    "tab": "Tab",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "plus": "+",
+    "minus": "-",
+}
+
+
+def shown_key(key: str) -> str:
+    """Textual's names of keys as people write them: `question_mark,f1` is `? F1`."""
+    return " ".join(_shown_one(name) for name in key.split(","))
+
+
+def _shown_one(name: str) -> str:
+    if name in _KEY_NAMES:
+        return _KEY_NAMES[name]
+    if name.startswith("ctrl+"):
+        return f"^{name.removeprefix('ctrl+')}"
+    return name.upper() if len(name) > 1 and name[0] == "f" and name[1:].isdigit() else name

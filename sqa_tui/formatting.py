@@ -1,0 +1,67 @@
+"""Numbers and series as short text: durations, percentages, bars and sparklines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_LEVELS = "▁▂▃▄▅▆▇█"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them, at most two units: `42 s`, `3 m 02 s`, `4 h 12 m`, `2 d 03 h`."""
+    if seconds is None or not math.isfinite(seconds) or seconds < 0:
+        return ""
+    whole = round(seconds)
+    for size, unit, smaller, smaller_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
+        if whole >= size:
+            return f"{whole // size} {unit} {whole % size // smaller:02d} {smaller_unit}"
+    return f"{whole} s"
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """A fraction of 1 as `80.0 %`, nothing when unknown."""
+    return "" if fraction is None or not math.isfinite(fraction) else f"{100 * fraction:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number with fixed digits, nothing when unknown."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def progress_bar(fraction: float | None, width: int) -> str:
+    """A bar `width` cells wide, filled to an eighth of a cell."""
+    if fraction is None or not math.isfinite(fraction):
+        return " " * width
+    eighths = round(min(max(fraction, 0.0), 1.0) * width * 8)
+    full, rest = divmod(eighths, 8)
+    return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width, "░")
+
+
+def sparkline(values: Sequence[float], width: int) -> str:
+    """The shape of a series, newest on the right, one level of eight a cell; what is not finite is a gap."""
+    tail = list(values)[-width:]
+    finite = [value for value in tail if math.isfinite(value)]
+    if not finite:
+        return " " * width
+    low, high = min(finite), max(finite)
+    return "".join(_level(value, low, high) for value in tail).rjust(width)
+
+
+def _level(value: float, low: float, high: float) -> str:
+    if not math.isfinite(value):
+        return " "
+    share = (value - low) / (high - low) if high > low else 0.0
+    return _LEVELS[min(int(share * len(_LEVELS)), len(_LEVELS) - 1)]
+
+
+def size(count: float | None) -> str:
+    """Bytes as `7.2 MB`, decimal units."""
+    if count is None:
+        return ""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
