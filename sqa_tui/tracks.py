@@ -1,0 +1,89 @@
+"""Points of a curve: written by a watcher, read by a chart, copied by nobody."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass
+
+BLOCK = 64
+"""Points summarised together: a block that falls into one pixel column is folded without looking at its points."""
+
+
+class Track:
+    """Append-only points of one curve, with the extremes of every full block of `BLOCK` points.
+
+    One thread appends; any other may read what a `Points` of it covers, because that part never changes again.
+    """
+
+    __slots__ = ("highs", "lows", "xs", "ys")
+
+    def __init__(self) -> None:
+        self.xs = array("d")
+        self.ys = array("d")
+        self.lows = array("d")
+        self.highs = array("d")
+
+    def append(self, x: float, y: float) -> None:
+        """Add one point; a value that is not finite is a gap."""
+        self.xs.append(x)
+        self.ys.append(y)
+        if len(self.ys) % BLOCK == 0:
+            self._close_block(len(self.ys) - BLOCK)
+
+    def points(self) -> Points:
+        """What there is now, as a frozen value."""
+        return Points(self, len(self.ys))
+
+    def _close_block(self, start: int) -> None:
+        values = self.ys[start:]
+        positions = self.xs[start:]
+        plain = all(map(math.isfinite, values)) and list(positions) == sorted(positions)
+        # NaN marks a block with a gap or a step back: its points must be looked at one by one.
+        self.lows.append(min(values) if plain else math.nan)
+        self.highs.append(max(values) if plain else math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """The first `length` points of a track, at the time it was taken."""
+
+    track: Track
+    length: int
+
+    @classmethod
+    def of(cls, *pairs: tuple[float, float]) -> Points:
+        """Points of their own, for values known beforehand."""
+        track = Track()
+        for x, y in pairs:
+            track.append(x, y)
+        return track.points()
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> tuple[float, float]:
+        if not -self.length <= index < self.length:
+            raise IndexError(index)
+        place = index % self.length
+        return self.track.xs[place], self.track.ys[place]
+
+    @property
+    def last(self) -> float | None:
+        """The newest value, or None where there is no point yet."""
+        return self.track.ys[self.length - 1] if self.length else None
+
+    def at(self, x: float) -> tuple[float, float] | None:
+        """The point nearest to `x`; the points are taken to run from left to right."""
+        if not self.length:
+            return None
+        low, high = 0, self.length
+        xs = self.track.xs
+        while low < high:
+            middle = (low + high) // 2
+            if xs[middle] < x:
+                low = middle + 1
+            else:
+                high = middle
+        near = [place for place in (low - 1, low) if 0 <= place < self.length]
+        return self[min(near, key=lambda place: abs(xs[place] - x))]

@@ -1,0 +1,66 @@
+"""Rows of styled cells: what a pane draws, and which cells of it changed."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+PLAIN = Style()
+"""No colour and no attribute; never None, which Textual's monochrome filter cannot render."""
+
+
+class CellRow:
+    """One line of cells, each with a glyph and a style; the cell after a wide glyph holds an empty one."""
+
+    __slots__ = ("glyphs", "styles", "width")
+
+    def __init__(self, width: int, style: Style = PLAIN, glyph: str = " ") -> None:
+        self.width = width
+        self.glyphs = [glyph] * width
+        self.styles = [style] * width
+
+    def put(self, x: int, text: str, style: Style = PLAIN) -> int:
+        """Write `text` at cell `x`, cut at the end of the row; returns the cell after it."""
+        for glyph in text:
+            size = cell_len(glyph)
+            if size == 0:
+                continue
+            if x + size > self.width:
+                return self.width
+            if x >= 0:
+                self.glyphs[x], self.styles[x] = glyph, style
+                if size == 2:
+                    self.glyphs[x + 1], self.styles[x + 1] = "", style
+            x += size
+        return x
+
+    def put_right(self, text: str, style: Style = PLAIN, end: int | None = None) -> int:
+        """Write `text` so that it ends before cell `end` (the row's end by default); returns its first cell."""
+        start = max((self.width if end is None else end) - cell_len(text), 0)
+        self.put(start, text, style)
+        return start
+
+    def strip(self) -> Strip:
+        """The row as a strip: one segment for each run of cells in the same style."""
+        segments: list[Segment] = []
+        start = 0
+        for style, cells in groupby(self.styles):
+            end = start + sum(1 for _ in cells)
+            segments.append(Segment("".join(self.glyphs[start:end]), style))
+            start = end
+        return Strip(segments, self.width)
+
+    def changed(self, before: CellRow) -> tuple[int, int] | None:
+        """First changed cell and the cell after the last one, or None; `before` has the same width."""
+        if self.glyphs == before.glyphs and self.styles == before.styles:
+            return None
+        places = [
+            place
+            for place in range(self.width)
+            if self.glyphs[place] != before.glyphs[place] or self.styles[place] != before.styles[place]
+        ]
+        return places[0], places[-1] + 1

@@ -1,0 +1,156 @@
+"""A line chart in braille, with phases as bands, a crosshair, and repainting of changed cells only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from sqa_tui.widgets import axes
+from sqa_tui.widgets.axes import Format
+from sqa_tui.widgets.bands import lanes
+from sqa_tui.widgets.cells import CellRow
+from sqa_tui.widgets.chart_curves import FoldedCurves, axis_end
+from sqa_tui.widgets.chart_data import ChartData
+from sqa_tui.widgets.chart_painter import Look, Painter
+from sqa_tui.widgets.chart_scale import Frame
+from sqa_tui.widgets.diff_pane import DiffPane
+
+SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
+"""Weights of the past that the smoothing key walks through."""
+MOST_LANES = 2
+"""Rows of phase names above a plot that has the room."""
+SMALLEST = (24, 4)
+"""Cells below which a chart says that it needs more room."""
+
+
+class LineChart(DiffPane, can_focus=True):
+    """Curves over epochs. `show` takes a frozen `ChartData`; only points added since the last call are looked at."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "Crosshair left", show=False),
+        Binding("right", "move(1)", "Crosshair right", show=False),
+        Binding("shift+left", "move(-10)", "Crosshair far left", show=False),
+        Binding("shift+right", "move(10)", "Crosshair far right", show=False),
+        Binding("escape", "hide_crosshair", "Hide crosshair", show=False),
+        Binding("y", "logarithmic", "Logarithmic axis", show=False),
+        Binding("w", "smooth", "Smoothing", show=False),
+    ]
+    DEFAULT_CSS = "LineChart { height: 1fr; }"
+
+    @dataclass
+    class CrosshairMoved(Message):
+        """The crosshair of a chart moved to an epoch, or went away."""
+
+        x: float | None
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, LineChart.CrosshairMoved)
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        value: Format = axes.number,
+        tick: Format = axes.tick_number,
+        bounds: tuple[float, float] | None = None,
+        empty: str = "no values yet",
+        id: str | None = None,  # noqa: A002 - Textual's name
+    ) -> None:
+        """A chart without curves.
+
+        Args:
+            title: what it shows, in a word or two.
+            value: formats a value of the legend.
+            tick: formats a value at the axis, in at most six cells.
+            bounds: fixed ends of the value axis; else round ends around the values.
+            empty: said while there is no value.
+            id: the widget's name in stylesheets and queries.
+        """
+        super().__init__(id=id)
+        self._look = Look(title, value, tick, empty)
+        self._data = ChartData()
+        self._folded = FoldedCurves(bounds)
+
+    @property
+    def data(self) -> ChartData:
+        """What is shown."""
+        return self._data
+
+    @property
+    def look(self) -> Look:
+        """How it is shown."""
+        return self._look
+
+    def show(self, data: ChartData) -> None:
+        """Show `data`; curves that grew since the last call are continued."""
+        self._data = data
+        self.redraw()
+
+    def set_crosshair(self, x: float | None) -> None:
+        """Put the crosshair at epoch `x`, or away."""
+        self._change(crosshair=x)
+
+    def action_move(self, cells: int) -> None:
+        """Move the crosshair; it starts at the newest value."""
+        end = axis_end(self._data)
+        step = end / Frame.of(*self.size, 0).width
+        x = self._newest() if self._look.crosshair is None else self._look.crosshair + cells * step
+        self.set_crosshair(min(max(x, 0.0), end))
+        self.post_message(self.CrosshairMoved(self._look.crosshair))
+
+    def action_hide_crosshair(self) -> None:
+        """Take the crosshair away."""
+        self.set_crosshair(None)
+        self.post_message(self.CrosshairMoved(None))
+
+    def action_logarithmic(self) -> None:
+        """Change between a linear and a logarithmic value axis."""
+        self._folded.forget_axis()
+        self._change(logarithmic=not self._look.logarithmic)
+
+    def action_smooth(self) -> None:
+        """Smooth the curves more, or not at all after the strongest."""
+        place = SMOOTHINGS.index(self._look.smoothing)
+        self._change(smoothing=SMOOTHINGS[(place + 1) % len(SMOOTHINGS)])
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # Escape belongs to the screen unless there is a crosshair to hide.
+        return self._look.crosshair is not None if action == "hide_crosshair" else True
+
+    def on_focus(self, _event: events.Focus) -> None:
+        self._change(focused=True)
+
+    def on_blur(self, _event: events.Blur) -> None:
+        self._change(focused=False)
+
+    def draw(self, width: int, height: int) -> list[CellRow]:
+        if width < SMALLEST[0] or height < SMALLEST[1]:
+            return [_too_small(width, self._look.title)]
+        named = lanes(self._data.bands, MOST_LANES)
+        frame = Frame.of(width, height, len(named))
+        scale = self._folded.update(self._data, frame, self._look.smoothing, self._look.logarithmic)
+        painter = Painter(self._data, self._folded, scale, self._look, self.palette)
+        rows = [painter.title_row(width)]
+        rows += [painter.lane_row(width, lane) for lane in named[: frame.lanes]]
+        rows += painter.plot_rows(width)
+        return [*rows, painter.bottom_row(width)]
+
+    def _change(self, **fields: object) -> None:
+        changed = replace(self._look, **fields)  # type: ignore[arg-type]
+        if changed != self._look:
+            self._look = changed
+            self.redraw()
+
+    def _newest(self) -> float:
+        known = [curve.points[-1][0] for curve in self._data.curves if curve.points and not curve.planned]
+        return max(known, default=0.0)
+
+
+def _too_small(width: int, title: str) -> CellRow:
+    row = CellRow(width)
+    row.put(0, f"{title}: needs more room")
+    return row
