@@ -1,0 +1,219 @@
+"""In which state a run is, judged by evidence and said with its reason.
+
+In this order: an exit event that is the last word of the log; the engine's lock; the identity of its process; and what
+its last event promised about the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import msgspec
+
+from engine.errors import plain
+from engine.runs.encoding import Event
+from engine.runs.identity import ProcessIdentity, read_identity
+from engine.runs.lock import probe
+from engine.runs.paths import RunDirectory
+from engine.runs.reader import last_events
+from engine.runs.state import RunState, advance, read_state
+
+STATES = (
+    "queued",
+    "starting",
+    "running",
+    "evaluating",
+    "exporting",
+    "paused",
+    "stalled",
+    "finished",
+    "stopped",
+    "failed",
+    "killed",
+    "unknown",
+)
+TERMINAL = frozenset(("finished", "stopped", "failed", "killed"))
+_TAIL_BYTES = 1 << 14
+_STARTING_SECONDS = 20.0
+_FRESH_SECONDS = 30.0
+
+
+class Assessment(msgspec.Struct, frozen=True):
+    """A run's state, one of `STATES`, and the evidence for it in words."""
+
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    directory: RunDirectory
+    now: float
+    state: RunState
+    last: Event | None
+    identity: ProcessIdentity | None
+    lock: str
+    alive: bool | None
+
+    def age(self) -> str:
+        moment = self.state.last_event_at
+        return "no event yet" if moment is None else f"last event {duration(self.now - moment)} ago"
+
+    def checkpoint(self) -> str:
+        if self.state.checkpoint_path is None:
+            return "no checkpoint"
+        epoch = self.state.checkpoint_epoch
+        return "checkpoint" if epoch is None else f"checkpoint at epoch {epoch:.1f}"
+
+
+def assess(directory: RunDirectory, now: float | None = None) -> Assessment:
+    """The state of the run, from a few small reads whatever the length of its log; `now` in Unix seconds."""
+    return examine(directory, now)[0]
+
+
+def examine(directory: RunDirectory, now: float | None = None) -> tuple[Assessment, RunState]:
+    """`assess`, together with the run's latest state, brought up to the last event of the log."""
+    found = _collect(directory, time.time() if now is None else now)
+    return _judge(found), found.state
+
+
+def _collect(directory: RunDirectory, now: float) -> _Evidence:
+    state = read_state(directory) or RunState()
+    tail = last_events(directory.events_file, _TAIL_BYTES)
+    if tail and tail[-1]["seq"] < state.seq and not state.disk_full:
+        state = RunState()  # the log was replaced by a shorter one
+    for event in tail:
+        advance(state, event)
+    identity = read_identity(directory)
+    lock = probe(directory.lock_file)
+    return _Evidence(directory, now, state, tail[-1] if tail else None, identity, lock, _is_alive(lock, identity))
+
+
+def _is_alive(lock: str, identity: ProcessIdentity | None) -> bool | None:
+    """Whether the engine lives. A lock that looks free is proof only on the host of the engine."""
+    if lock == "held":
+        return True
+    process = identity.alive() if identity else False
+    if lock == "free" and process is not None:
+        return False
+    return process
+
+
+def _judge(found: _Evidence) -> Assessment:
+    if _exited(found):
+        return _from_exit(found)
+    if found.state.last_event_at is None and found.lock != "held":
+        return _before_first_event(found)
+    if found.alive is None:
+        return _elsewhere(found)
+    if not found.alive:
+        return Assessment("killed", f"lock {found.lock}, no exit event; {found.age()}, {found.checkpoint()}")
+    return _living(found)
+
+
+def _exited(found: _Evidence) -> bool:
+    """Whether the log ends with an exit event and no new engine has been started since."""
+    if found.last is None or found.last["kind"] != "exit":
+        return False
+    try:
+        started = found.directory.process_file.stat().st_mtime
+    except OSError:
+        return True
+    moment = found.state.last_event_at
+    process = found.identity.alive() if found.identity else False
+    return not (process and moment is not None and started > moment)
+
+
+def _from_exit(found: _Evidence) -> Assessment:
+    outcome = found.state.outcome
+    reason = plain(found.state.reason or "")
+    if outcome not in ("finished", "failed", "stopped"):
+        return Assessment("unknown", f"exit event with the outcome '{plain(str(outcome))}'")
+    when = f"{duration(found.now - (found.state.last_event_at or found.now))} ago"
+    return Assessment(outcome, f"{reason} ({when})" if reason else f"exit event {when}")
+
+
+def _before_first_event(found: _Evidence) -> Assessment:
+    if found.identity is None:
+        return _never_started(found)
+    process = found.identity.alive()
+    if process:
+        return Assessment("starting", f"process {found.identity.pid} is loading, no event yet")
+    if process is None:
+        return Assessment("unknown", f"process {found.identity.pid} on {plain(found.identity.host)}, no event yet")
+    line = last_console_line(found.directory)
+    said = f"; console: {line}" if line else ""
+    return Assessment("failed", f"the engine ended before its first event{said}")
+
+
+def _never_started(found: _Evidence) -> Assessment:
+    try:
+        age = found.now - found.directory.spec_file.stat().st_mtime
+    except OSError:
+        return Assessment("unknown", "no spec.json and no engine")
+    if found.directory.console_file.exists() and age < _STARTING_SECONDS:
+        return Assessment("starting", "the engine is being started")
+    return Assessment("queued", f"created {duration(age)} ago, no engine started yet")
+
+
+def _elsewhere(found: _Evidence) -> Assessment:
+    host = plain(found.identity.host) if found.identity else "another host"
+    last = found.state.last_event_at
+    if last is not None and abs(found.now - last) < _FRESH_SECONDS:
+        return _living(found, note=f" on {host}")
+    return Assessment("unknown", f"the engine ran on {host}, its lock cannot be seen here; {found.age()}")
+
+
+def _living(found: _Evidence, note: str = "") -> Assessment:
+    state = found.state
+    text = plain(state.text or "")
+    if "queue" in state.phases:
+        return Assessment("queued", (text or "waits for its device") + note)
+    if "pause" in state.phases:
+        return Assessment("paused", f"{text or 'paused by request'}; {found.age()}{note}")
+    due = state.expect_next_at
+    if due is not None and found.now > due and not state.disk_full:
+        late = duration(found.now - due)
+        return Assessment("stalled", f"lock {found.lock}, promised a sign of progress {late} ago; {found.age()}{note}")
+    return Assessment(_activity(state), f"{_evidence_of_life(found)}; {found.age()}{note}")
+
+
+def _activity(state: RunState) -> str:
+    if "export" in state.phases:
+        return "exporting"
+    if "evaluate" in state.phases:
+        return "evaluating"
+    return "starting" if state.step is None and "train" not in state.phases else "running"
+
+
+def _evidence_of_life(found: _Evidence) -> str:
+    pid = found.identity.pid if found.identity else "?"
+    full = ", disk full: events wait in memory" if found.state.disk_full else ""
+    held = "lock held" if found.lock == "held" else f"lock {found.lock}, process seen"
+    return f"{held} by process {pid}{full}" if found.lock == "held" else f"{held} ({pid}){full}"
+
+
+def last_console_line(directory: RunDirectory, size: int = 4096) -> str:
+    """The last line with something on it in ``console.log``, safe for a terminal; empty where there is none."""
+    try:
+        with directory.console_file.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(0, file.tell() - size))
+            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return ""
+    return plain(lines[-1], 300) if lines else ""
+
+
+def duration(seconds: float) -> str:
+    """A length of time for a person: "3 s", "12 min", "2 h 5 min", "3 d 4 h"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 1:
+        return f"{hours} h {minutes % 60} min"
+    return f"{days} d {hours % 24} h"

@@ -1,0 +1,196 @@
+"""What an engine needs of its run directory, in one object: lock, identity, events, state and control."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Generator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from engine.errors import UserError, plain
+from engine.runs.control import ControlInbox, ControlRequest
+from engine.runs.encoding import Event
+from engine.runs.events import EventWriter
+from engine.runs.identity import ProcessIdentity, read_identity, write_identity
+from engine.runs.lock import EngineLock, LockBusyError
+from engine.runs.paths import PRIVATE, RunDirectory
+from engine.runs.reader import EventReader
+from engine.runs.signals import install_signal_handlers
+from engine.runs.state import RunState, StateWriter, advance, read_state
+
+_STARTING_PROMISE = 300.0
+
+
+class RunRecorder:
+    """The engine's side of a run directory, from taking the lock to the exit event.
+
+    Make it first of all in the engine's main thread, before anything heavy is imported, and use it as a context
+    manager: an exception that leaves the block becomes the exit event `failed` and goes on to the caller. `signals` installs the
+    handlers for SIGTERM and SIGINT (see `stop_requested`). Raises UserError where the run has an engine already or its
+    directory cannot be written.
+    """
+
+    def __init__(self, directory: RunDirectory | Path, *, signals: bool = True) -> None:
+        self.directory = directory if isinstance(directory, RunDirectory) else RunDirectory(directory)
+        self._lock = EngineLock(self.directory.lock_file)
+        self._take_over()
+        self._state = StateWriter(self.directory.state_file, _last_state(self.directory))
+        self._state.update(disk_full=False, outcome=None, reason=None, phase=None, phases=[])
+        self._events = EventWriter(
+            self.directory.events_file,
+            on_event=self._state.apply,
+            on_blocked=self._blocked,
+            on_tick=self._state.tick,
+        )
+        self._inbox = ControlInbox(self.directory)
+        self._stop = threading.Event()
+        self._exited = threading.Lock()
+        if signals:
+            install_signal_handlers(self.request_stop, self._stop_now)
+        self.promise(_STARTING_PROMISE)
+        atexit.register(self.close)
+
+    def _take_over(self) -> None:
+        try:
+            self._lock.acquire()
+            self.directory.control.mkdir(mode=PRIVATE, exist_ok=True)
+            write_identity(self.directory, ProcessIdentity.current())
+        except LockBusyError as error:
+            owner = read_identity(self.directory)
+            who = f"process {owner.pid} on {owner.host}" if owner else "another process"
+            raise UserError(f"{self.directory.id} has an engine already: {who}", "stop it first") from error
+        except OSError as error:
+            self._lock.release()
+            where = self.directory.path
+            raise UserError(f"cannot write to {where}: {error.strerror}", "check space and permissions") from error
+
+    def _blocked(self, reason: str | None) -> None:
+        self._state.update(disk_full=reason is not None)
+        self._state.flush()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked for an end: write a checkpoint, then `finish("stopped", …)`."""
+        return self._stop.is_set()
+
+    def request_stop(self) -> None:
+        """Make `stop_requested` true; SIGTERM and SIGINT do so."""
+        self._stop.set()
+
+    def emit(
+        self,
+        kind: str,
+        *,
+        step: int | None = None,
+        epoch: float | None = None,
+        expect_next_in: float | None = None,
+        durable: bool = False,
+        **fields: Any,
+    ) -> None:
+        """Queue an event (see `EventWriter.emit`); returns at once and never fails for a disk."""
+        self._events.emit(kind, step=step, epoch=epoch, expect_next_in=expect_next_in, durable=durable, **fields)
+
+    def promise(self, seconds: float | None = None) -> None:
+        """From now on something is reported at least every `seconds`; None: the default of a minute."""
+        self._events.promise(seconds)
+
+    def progress(self) -> None:
+        """Something was done that is no event: the promise counts from now. Cheap enough for every step."""
+        self._events.progress()
+
+    @contextlib.contextmanager
+    def phase(self, name: str, text: str = "", *, promise: float | None = None, **place: Any) -> Generator[None]:
+        """Emit `phase` events for entering and leaving; `promise` holds inside, `place` is `step` and `epoch`."""
+        if promise is not None:
+            self.promise(promise)
+        self.emit("phase", phase=name, action="enter", text=text, **place)
+        try:
+            yield
+        finally:
+            if promise is not None:
+                self.promise()
+            self.emit("phase", phase=name, action="leave", text=text, **place)
+
+    def requests(self) -> list[ControlRequest]:
+        """New control requests, oldest first; one that is not a command at all is refused here. For every step."""
+        found = self._inbox.poll()
+        for broken in (request for request in found if not request.command):
+            self.answer(broken, accepted=False, message="the request could not be read")
+        return [request for request in found if request.command]
+
+    def answer(self, request: ControlRequest, *, accepted: bool, message: str = "") -> None:
+        """Answer a request with a `control` event."""
+        self.emit("control", request=request.request, command=request.command, accepted=accepted, message=message)
+
+    def flush(self, timeout: float | None = 5.0) -> bool:
+        """Wait until everything emitted is in the log; False where it could not be written in `timeout` seconds."""
+        return self._events.flush(timeout)
+
+    def finish(self, outcome: str = "finished", reason: str = "", **fields: Any) -> None:
+        """Emit the exit event (`finished`, `stopped` or `failed`), write everything and release the lock.
+
+        Only the first call counts.
+        """
+        if self._exited.acquire(blocking=False):
+            self.emit("exit", outcome=outcome, reason=reason, **fields)
+            self.close()
+
+    def fail(self, error: BaseException) -> None:
+        """`finish` with the outcome `failed` and `error` in words a user can act on."""
+        usage = isinstance(error, UserError)
+        message = error.message if isinstance(error, UserError) else str(error)
+        hint = error.hint if isinstance(error, UserError) else "the traceback is at the end of console.log"
+        facts = {"type": type(error).__name__, "message": plain(message), "hint": plain(hint), "usage": usage}
+        reason = plain(message) if usage else f"{type(error).__name__}: {plain(message)}"
+        self.finish("failed", reason, error=facts)
+
+    def close(self) -> None:
+        """Write what waits and release the lock, without an exit event of its own."""
+        self._events.close()
+        self._state.flush()
+        self._lock.release()
+        atexit.unregister(self.close)
+
+    def _stop_now(self) -> None:
+        self.finish("stopped", "stopped at once by a second signal")
+        with contextlib.suppress(OSError):
+            if os.getpgid(0) == os.getpid():
+                os.killpg(0, signal.SIGKILL)
+        os._exit(128 + signal.SIGTERM)
+
+    def __enter__(self) -> RunRecorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self.finish("stopped", "interrupted")
+        elif error is not None and not (isinstance(error, SystemExit) and not error.code):
+            if not isinstance(error, (UserError, SystemExit)):
+                traceback.print_exception(error, file=sys.stderr)
+            self.fail(error)
+        else:
+            self.finish("stopped" if self.stop_requested else "finished")
+
+
+def _last_state(directory: RunDirectory) -> RunState:
+    """The state after the last event of an existing log: the stored one brought up, or made anew from the log."""
+    state = read_state(directory) or RunState()
+    for event in _all_events(directory):
+        advance(state, event)
+    return state
+
+
+def _all_events(directory: RunDirectory) -> Generator[Event]:
+    reader = EventReader(directory.events_file)
+    with contextlib.suppress(OSError):
+        while events := reader.read(10_000):
+            yield from events
