@@ -1,1 +1,9 @@
 """The recipe language: load, evaluate, validate, schedule."""
+
+from __future__ import annotations
+
+from engine.recipes.loader import load_recipe, parse_recipe
+from engine.recipes.problems import Problem, RecipeError
+from engine.recipes.recipe import Recipe, Stage
+
+__all__ = ["Problem", "Recipe", "RecipeError", "Stage", "load_recipe", "parse_recipe"]

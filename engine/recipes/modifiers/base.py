@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from engine.errors import UserError
 from engine.recipes.modifiers.kinds import BadValueError, Kind, Number, kind
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 EPOCH = kind(Number(minimum=-1.0))
 
@@ -27,7 +30,7 @@ class Modifier:
     raises `UserError` for the first that does not fit; `faults` tells all of them without raising.
     """
 
-    name: ClassVar[str]
+    name: ClassVar[str] = ""
     """The tag in a recipe, without the exclamation mark."""
     implementation: ClassVar[str] = ""
     """Which of two implementations of one name this is (quantization only)."""
@@ -46,6 +49,15 @@ class Modifier:
             object.__setattr__(self, name, value)
         for fault in wrong or list(self.faults()):
             raise UserError(f"{fault.field} of {self.name} {fault.message}")
+
+    @classmethod
+    def unchecked(cls, values: dict[str, Any]) -> Self:
+        """A modifier of values that were read already, so that `faults` can be asked without an exception."""
+        made = object.__new__(cls)
+        defaults = {name: _default(item) for name, item in cls.__dataclass_fields__.items() if name not in values}
+        for name, value in {**defaults, **values}.items():
+            object.__setattr__(made, name, value)
+        return made
 
     def faults(self) -> Iterator[FieldFault]:
         """What does not fit together among fields that are right one by one."""
@@ -83,6 +95,10 @@ def required(modifier: type[Modifier]) -> list[str]:
 
 def _has_default(item: Field[Any]) -> bool:
     return item.default is not MISSING or item.default_factory is not MISSING
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
 
 
 def read_fields(modifier: type[Modifier], values: dict[str, Any]) -> tuple[dict[str, Any], list[FieldFault]]:

@@ -1,0 +1,154 @@
+"""Arithmetic in recipes: ``eval(...)`` computed by an evaluator of its own, never by Python's.
+
+Numbers, names, ``+ - * / // ** %``, unary minus and plus, and the calls abs, float, int, max, min and round; nothing
+else. Sizes are bounded, so no expression takes noticeable time.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+LONGEST = 1000
+MOST_NODES = 300
+MOST_BITS = 1024
+
+Numeric = int | float
+
+
+class ExpressionError(ValueError):
+    """An expression that has no value; the text says why."""
+
+
+class UnknownNameError(ExpressionError):
+    """A name in an expression that is no variable."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"unknown variable '{name}'")
+        self.name = name
+
+
+class AlreadyNotedError(ExpressionError):
+    """An expression without a value because a variable has none, which is a problem of that variable."""
+
+
+def expression_in(value: object) -> str | None:
+    """What is inside ``eval(...)``, or None where the value is no expression."""
+    if isinstance(value, str) and value.startswith("eval(") and value.endswith(")"):
+        return value[5:-1].strip()
+    return None
+
+
+_ALLOWED = re.compile(r"[\w\s.+\-*/%(),=]*\Z")
+
+_BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    "abs": abs,
+    "float": float,
+    "int": int,
+    "max": max,
+    "min": min,
+    "round": round,
+}
+
+
+def parse_expression(text: str) -> ast.expr:
+    """The syntax tree of an expression; raises `ExpressionError` for anything that is no arithmetic."""
+    if len(text) > LONGEST:
+        raise ExpressionError(f"expression is longer than {LONGEST} characters")
+    if not _ALLOWED.match(text):
+        raise ExpressionError("expression holds more than numbers, names, + - * / // ** % and brackets")
+    try:
+        tree = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise ExpressionError(f"cannot read the expression '{text}'") from None
+    if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
+        raise ExpressionError("expression is too long")
+    return tree
+
+
+def evaluate(tree: ast.expr, lookup: Callable[[str], Any]) -> Any:
+    """The value of an expression; a lone name may stand for any value, in arithmetic only for a number.
+
+    `lookup` gives the value of a variable and raises `UnknownNameError`.
+    """
+    if isinstance(tree, ast.Name):
+        return lookup(tree.id)
+    try:
+        return _number(_value(tree, lookup))
+    except ZeroDivisionError:
+        raise ExpressionError("expression divides by zero") from None
+    except OverflowError:
+        raise ExpressionError("expression gives too large a number") from None
+    except (TypeError, RecursionError) as error:
+        raise ExpressionError(f"expression has no value: {error}") from None
+
+
+def _value(tree: ast.expr, lookup: Callable[[str], Any]) -> Numeric:
+    if isinstance(tree, ast.Constant):
+        return _constant(tree)
+    if isinstance(tree, ast.Name):
+        return _variable(tree.id, lookup(tree.id))
+    if isinstance(tree, ast.UnaryOp) and type(tree.op) in _UNARY:
+        return _UNARY[type(tree.op)](_value(tree.operand, lookup))
+    if isinstance(tree, ast.BinOp):
+        return _operate(tree.op, _value(tree.left, lookup), _value(tree.right, lookup))
+    if isinstance(tree, ast.Call):
+        return _call(tree, lookup)
+    raise ExpressionError(f"expression holds something that is no arithmetic ({type(tree).__name__.lower()})")
+
+
+def _constant(tree: ast.Constant) -> Numeric:
+    if isinstance(tree.value, int | float) and not isinstance(tree.value, bool):
+        return _number(tree.value)
+    raise ExpressionError(f"expression holds {tree.value!r}, which is no number")
+
+
+def _variable(name: str, value: Any) -> Numeric:
+    if isinstance(value, int | float):
+        return value
+    raise ExpressionError(f"variable '{name}' is no number, so it cannot be used in arithmetic")
+
+
+def _operate(symbol: ast.operator, left: Numeric, right: Numeric) -> Numeric:
+    if isinstance(symbol, ast.Pow):
+        return _number(_power(left, right))
+    if type(symbol) not in _BINARY:
+        raise ExpressionError(f"expression uses an operator that is not allowed ({type(symbol).__name__.lower()})")
+    return _number(_BINARY[type(symbol)](left, right))
+
+
+def _power(base: Numeric, exponent: Numeric) -> Any:
+    if abs(base) > 1 and abs(exponent) * math.log2(abs(base)) > MOST_BITS:
+        raise ExpressionError("expression gives too large a number")
+    return base**exponent
+
+
+def _call(tree: ast.Call, lookup: Callable[[str], Any]) -> Numeric:
+    if not isinstance(tree.func, ast.Name) or tree.func.id not in _FUNCTIONS:
+        raise ExpressionError(f"expression may call only {', '.join(_FUNCTIONS)}")
+    arguments = [_value(argument, lookup) for argument in tree.args]
+    named = {keyword.arg or "**": _value(keyword.value, lookup) for keyword in tree.keywords}
+    if tree.func.id == "round" and any(abs(digits) > 30 for digits in [*arguments[1:], *named.values()]):
+        raise ExpressionError("round cannot keep more than 30 digits")
+    return _number(_FUNCTIONS[tree.func.id](*arguments, **named))
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
+        raise ExpressionError("expression has no finite value")
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise ExpressionError("expression gives too large a number")
+    return value

@@ -1,0 +1,95 @@
+"""From a source to a checked recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.recipes.build import Placed, build_modifier
+from engine.recipes.nodes import Node, parse
+from engine.recipes.order import modifier_key, stage_key
+from engine.recipes.outline import Outline, Part, outline
+from engine.recipes.overrides import apply_overrides, parse_recipe_args
+from engine.recipes.problems import Problem, RecipeError
+from engine.recipes.reader import GiveUpError, Reader
+from engine.recipes.recipe import Recipe, Stage
+from engine.recipes.source import SourceText, raw_text, read_source
+from engine.recipes.variables import Scope
+
+
+def load_recipe(source: str | Path, *, recipe_args: str | Mapping[str, Any] | None = None) -> Recipe:
+    """Load a recipe from a path, a ``zoo:`` stub or its text, with other values for its variables.
+
+    Raises `RecipeError` with every problem at its line and column, or `UserError` for a stub that cannot be resolved.
+    """
+    return _load(read_source(source), recipe_args)
+
+
+def parse_recipe(text: str, *, name: str = "recipe", recipe_args: str | Mapping[str, Any] | None = None) -> Recipe:
+    """Load a recipe from its text, whatever the text looks like; `name` is what problems call it."""
+    return _load(raw_text(text, name), recipe_args)
+
+
+def _load(source: SourceText, recipe_args: str | Mapping[str, Any] | None) -> Recipe:
+    root = parse(source.yaml, source.name)
+    reader = Reader(source.name)
+    try:
+        recipe = _read(reader, source, root, parse_recipe_args(recipe_args))
+    except GiveUpError:
+        raise RecipeError(reader.problems) from None
+    if reader.problems:
+        raise RecipeError(reader.problems)
+    return recipe
+
+
+def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, Any]) -> Recipe:
+    shape = outline(reader, root)
+    apply_overrides(reader, arguments, shape.variables())
+    scope = Scope(reader, shape.top.variables)
+    described = scope.described()
+    stages: list[Stage] = []
+    for part in shape.parts:
+        inner = scope if part is shape.top else Scope(reader, part.variables, scope)
+        described += [] if part is shape.top else inner.described(part.name)
+        stages += _stage(reader, part, inner)
+    if not stages and not reader.problems:
+        reader.problems.append(
+            Problem(source.name, 0, 0, "the recipe holds no modifiers", 'put them under "modifiers:"')
+        )
+    return Recipe(
+        text=source.text,
+        source=source.name,
+        stages=tuple(sorted(stages, key=lambda stage: stage_key(stage.modifiers))),
+        variables=scope.resolved(),
+        described=tuple(described),
+        version=_version(shape),
+        metadata=_metadata(reader, shape.top),
+        notes=tuple(reader.notes),
+    )
+
+
+def _stage(reader: Reader, part: Part, scope: Scope) -> list[Stage]:
+    """The stage a part makes: none where it has no modifiers."""
+    built = [build_modifier(reader, node, scope) for node in part.modifiers]
+    placed = sorted((item for item in built if item is not None), key=_placed_key)
+    if not placed:
+        return []
+    modifiers, lines = tuple(item.modifier for item in placed), tuple(item.line for item in placed)
+    variables = scope.resolved() if part.name else {}
+    return [Stage(part.name, modifiers, lines, variables, _metadata(reader, part))]
+
+
+def _placed_key(placed: Placed) -> tuple[float, float, str]:
+    return modifier_key(placed.modifier)
+
+
+def _version(shape: Outline) -> str | None:
+    return None if shape.version is None else str(shape.version.value)
+
+
+def _metadata(reader: Reader, part: Part) -> Mapping[str, Any] | None:
+    if part.metadata is None:
+        return None
+    value = reader.plain(part.metadata, None)
+    return value if isinstance(value, dict) else {"metadata": value}

@@ -1,0 +1,85 @@
+"""``recipe_args``: other values for a recipe's variables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from engine.recipes.nodes import Node, scalar
+from engine.recipes.problems import Problem, RecipeError, did_you_mean
+from engine.recipes.reader import Reader
+
+ORIGIN = "recipe_args"
+
+
+def parse_recipe_args(arguments: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Read overrides: a mapping, a JSON object as text, or ``name=value,name=value`` (``:`` may stand for ``=``).
+
+    In the last form numbers become floats and true and false truth values; the rest is text.
+    Raises `RecipeError`.
+    """
+    if arguments is None or (isinstance(arguments, str) and not arguments.strip()):
+        return {}
+    if isinstance(arguments, str):
+        return _from_json(arguments) if arguments.lstrip().startswith("{") else _from_pairs(arguments)
+    return dict(arguments)
+
+
+def _from_json(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _refuse(f"is no JSON: {error}") from None
+    return cast("dict[str, Any]", value)
+
+
+def _from_pairs(text: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for item in text.split(","):
+        parts = [part.strip() for part in item.replace(":", "=").split("=")]
+        if len(parts) != 2 or not all(parts):
+            raise _refuse(f"'{item.strip()}' is not of the form name=value", "for lists and text with commas use JSON")
+        values[parts[0]] = _value(parts[1])
+    return values
+
+
+def _value(text: str) -> Any:
+    value = scalar(text)
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def apply_overrides(reader: Reader, arguments: Mapping[str, Any], variables: Mapping[str, list[Node]]) -> None:
+    """Replace the nodes of the named variables, at the top and in every stage; unknown names are problems."""
+    for name, value in arguments.items():
+        if name not in variables:
+            suggestion = did_you_mean(name, variables) or _known(variables)
+            reader.problems.append(Problem(ORIGIN, 0, 0, f"the recipe has no variable '{name}'", suggestion))
+        for node in variables.get(name, []):
+            node.replace(_node(value, node))
+
+
+def _known(variables: Mapping[str, list[Node]]) -> str:
+    return f"it has {', '.join(sorted(variables)[:12])}" if variables else "it has none"
+
+
+def _node(value: Any, place: Node, depth: int = 0) -> Node:
+    """A value as a node at the place of the one it replaces."""
+    if depth > 20:
+        raise _refuse("holds too deeply nested values")
+    if isinstance(value, Mapping):
+        pairs = [
+            (Node(place.line, place.column, "", str(key)), _node(member, place, depth + 1))
+            for key, member in cast("Mapping[Any, Any]", value).items()
+        ]
+        return Node(place.line, place.column, "", pairs, "mapping")
+    if isinstance(value, list | tuple):
+        members = [_node(member, place, depth + 1) for member in cast("list[Any]", value)]
+        return Node(place.line, place.column, "", members, "list")
+    if value is None or isinstance(value, str | int | float):
+        return Node(place.line, place.column, "", value)
+    raise _refuse(f"holds a value of type {type(value).__name__}")
+
+
+def _refuse(message: str, suggestion: str = "") -> RecipeError:
+    return RecipeError([Problem(ORIGIN, 0, 0, message, suggestion)])

@@ -1,0 +1,44 @@
+"""What is wrong with a recipe, and where: every problem of a text is reported at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from engine.errors import UserError, plain
+
+SHOWN = 5
+"""So many problems are spelt out in the one line of an error; `RecipeError.problems` has all of them."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong; `line` and `column` count from 1, 0 where a problem has no place in the text."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{where}: {self.message}{', ' + self.suggestion if self.suggestion else ''}"
+
+
+class RecipeError(UserError):
+    """A recipe that cannot be used, with all its problems in the order of the text."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: (problem.line, problem.column))
+        said = "; ".join(plain(str(problem), 400) for problem in self.problems[:SHOWN])
+        more = len(self.problems) - SHOWN
+        super().__init__(f"{said}; and {more} more" if more > 0 else said)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words as a question, or nothing where none is near."""
+    words = {choice.lower(): choice for choice in known}
+    near = get_close_matches(word.lower()[:100], list(words), n=1, cutoff=0.6)
+    return f"did you mean {words[near[0]]!r}?" if near else ""

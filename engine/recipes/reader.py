@@ -1,0 +1,112 @@
+"""From nodes to plain values: expressions evaluated, merges expanded, everything bounded, problems collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from engine.recipes.expressions import (
+    AlreadyNotedError,
+    ExpressionError,
+    UnknownNameError,
+    evaluate,
+    expression_in,
+    parse_expression,
+)
+from engine.recipes.nodes import DEPTH_LIMIT, Node
+from engine.recipes.problems import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from engine.recipes.variables import Scope
+
+MOST_VALUES = 50_000
+"""So many values may be read from one recipe: what aliases of aliases unfold to counts."""
+MOST_PROBLEMS = 100
+
+
+class GiveUpError(Exception):
+    """The recipe is too large to be read on; the problem is already noted."""
+
+
+@dataclass
+class Reader:
+    """Reads one recipe and keeps what is wrong with it."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list[Problem])
+    notes: list[Problem] = field(default_factory=list[Problem])
+    read: int = 0
+
+    def problem(self, node: Node, message: str, suggestion: str = "") -> None:
+        """Note a problem at the place of a node."""
+        self.problems.append(Problem(self.file, node.line, node.column, message, suggestion))
+        if len(self.problems) >= MOST_PROBLEMS:
+            raise GiveUpError
+
+    def note(self, node: Node, message: str) -> None:
+        """Note something that is no error but may not be what was meant."""
+        if len(self.notes) < MOST_PROBLEMS:
+            self.notes.append(Problem(self.file, node.line, node.column, message))
+
+    def plain(self, node: Node, scope: Scope | None, depth: int = 0) -> Any:
+        """The plain value of a node; with a scope, expressions in it are evaluated."""
+        self._count(node, depth)
+        if node.is_modifier:
+            self.problem(
+                node, f"{node.tag} stands where a value is expected; modifiers belong into a list of modifiers"
+            )
+            return None
+        if node.shape == "list":
+            return [self.plain(member, scope, depth + 1) for member in node.members()]
+        if node.shape == "mapping":
+            pairs = self.fields(node, depth)
+            return {self._key(key): self.plain(value, scope, depth + 1) for key, value in pairs}
+        expression = expression_in(node.value) if scope else None
+        return node.value if expression is None or scope is None else self.evaluated(node, expression, scope)
+
+    def evaluated(self, node: Node, expression: str, scope: Scope) -> Any:
+        """The value of an expression at a node; None, with a problem noted, where it has none."""
+        try:
+            return evaluate(parse_expression(expression), scope.value)
+        except AlreadyNotedError:
+            return UNREADABLE
+        except UnknownNameError as error:
+            self.problem(node, str(error), did_you_mean(error.name, scope.names()))
+        except ExpressionError as error:
+            self.problem(node, str(error))
+        return UNREADABLE
+
+    def fields(self, node: Node, depth: int = 0) -> list[tuple[Node, Node]]:
+        """The pairs of a mapping, merge keys (``<<``) expanded; of a key given twice the last counts."""
+        self._count(node, depth)
+        chosen: dict[Any, tuple[Node, Node]] = {}
+        for key, value in node.pairs():
+            if key.value == "<<" and key.shape == "scalar":
+                for merged in self._merged(value, depth):
+                    chosen.setdefault(merged[0].value, merged)
+                continue
+            name = self._key(key)
+            if name in chosen and chosen[name][0] in [own for own, _ in node.pairs()]:
+                self.note(key, f"'{name}' is given twice; the last one counts")
+            chosen[name] = (key, value)
+        return list(chosen.values())
+
+    def _merged(self, value: Node, depth: int) -> list[tuple[Node, Node]]:
+        sources = value.members() if value.shape == "list" else [value]
+        return [pair for source in sources for pair in self.fields(source, depth + 1)]
+
+    def _key(self, key: Node) -> Any:
+        if key.shape != "scalar":
+            self.problem(key, "a key must be a name or a number")
+            return ""
+        return key.value
+
+    def _count(self, node: Node, depth: int) -> None:
+        self.read += 1
+        if self.read > MOST_VALUES or depth > DEPTH_LIMIT:
+            self.problem(node, "the recipe unfolds to too many values or too deep a nesting")
+            raise GiveUpError
+
+
+UNREADABLE: Any = object()
+"""Stands for a value whose problem is already noted."""

@@ -1,0 +1,77 @@
+"""A recipe: text that was read, checked and put in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.recipes.modifiers import Modifier
+from engine.recipes.order import first_epoch, last_epoch
+from engine.recipes.problems import Problem
+from engine.recipes.variables import Variable
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A named part of a recipe; a recipe without stages is one stage without a name."""
+
+    name: str
+    modifiers: tuple[Modifier, ...]
+    lines: tuple[int, ...]
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Modifiers in running order, with what the text said besides; everything in it is checked.
+
+    `text` is the whole text as found, `source` what the user named, `notes` what may not be what was meant.
+    """
+
+    text: str
+    source: str
+    stages: tuple[Stage, ...]
+    variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    described: tuple[Variable, ...] = ()
+    version: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    notes: tuple[Problem, ...] = ()
+
+    @property
+    def staged(self) -> bool:
+        """Whether the text names stages."""
+        return any(stage.name for stage in self.stages)
+
+    @property
+    def modifiers(self) -> tuple[Modifier, ...]:
+        """Every modifier in running order."""
+        return tuple(modifier for stage in self.stages for modifier in stage.modifiers)
+
+    @property
+    def lines(self) -> tuple[int, ...]:
+        """The line of the text each of `modifiers` begins at."""
+        return tuple(line for stage in self.stages for line in stage.lines)
+
+    @property
+    def max_epochs(self) -> int:
+        """The length of a training run by this recipe, -1 where it has none."""
+        return last_epoch(self.modifiers)
+
+    @property
+    def min_epochs(self) -> int:
+        """The epoch the recipe begins at, -1 where it has none."""
+        return first_epoch(self.modifiers)
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text."""
+        return hashlib.sha256(self.text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def to_yaml(self) -> str:
+        """The recipe in SparseML's saved format, variables evaluated; reads back to the same modifiers."""
+        from engine.recipes.saved import saved_text
+
+        return saved_text(self)

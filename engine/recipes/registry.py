@@ -1,0 +1,57 @@
+"""The names a recipe may use after an exclamation mark."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from engine.recipes import modifiers as described
+from engine.recipes.modifiers import Modifier, QuantizationModifier, SchemeQuantizationModifier
+from engine.recipes.modifiers.base import kinds
+from engine.recipes.modifiers.quantization import LEGACY_FIELDS
+from engine.recipes.problems import did_you_mean
+
+_CLASSES: list[type[Modifier]] = [
+    value
+    for value in (getattr(described, name) for name in described.__all__)
+    if isinstance(value, type) and issubclass(value, Modifier)
+]
+
+MODIFIERS: dict[str, type[Modifier]] = {value.name: value for value in _CLASSES if value.__name__ == value.name}
+"""Every modifier by its tag; `SchemeQuantizationModifier` shares the tag of `QuantizationModifier`."""
+
+REFUSED = {
+    "RigLPruningModifier": "use MagnitudePruningModifier or OBSPruningModifier",
+    "TopKASTPruningModifier": "use MagnitudePruningModifier or OBSPruningModifier",
+    "PowerpropagationModifier": "use MagnitudePruningModifier",
+    "LayerThinningModifier": "use LayerPruningModifier",
+}
+"""Modifiers of SparseML that are known by name only, and what to use instead."""
+
+IGNORED_FIELDS = frozenset({"log_types"})
+"""Fields of old recipes that mean nothing any more."""
+
+
+def bare_name(tag: str) -> str:
+    """The class a tag names: ``!pytorch.XModifier`` and ``!XModifier`` are the same."""
+    return tag.lstrip("!").removeprefix("pytorch.")
+
+
+def find_modifier(tag: str, fields: Collection[str]) -> type[Modifier] | None:
+    """The class for a tag, which for quantization also depends on the fields that are given; None for unknown tags."""
+    found = MODIFIERS.get(bare_name(tag))
+    if found is QuantizationModifier and not LEGACY_FIELDS.intersection(fields):
+        return SchemeQuantizationModifier
+    return found
+
+
+def unknown_modifier(tag: str) -> tuple[str, str]:
+    """What to say about a tag that is no modifier: message and suggestion."""
+    name = bare_name(tag)
+    if name in REFUSED:
+        return f"{name} is not supported", REFUSED[name]
+    return f"unknown modifier '{tag}'", did_you_mean(name, MODIFIERS)
+
+
+def unknown_field(name: str, modifier: type[Modifier]) -> tuple[str, str]:
+    """What to say about a field the modifier does not have: message and suggestion."""
+    return f"unknown field '{name}' of {modifier.name}", did_you_mean(name, kinds(modifier))

@@ -1,0 +1,88 @@
+"""Where the text of a recipe comes from: a file, a zoo stub, or the text itself; and the front matter in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.recipes.problems import Problem, RecipeError
+
+LIMIT = 256 * 1024
+"""Longer texts are no recipes: the longest ones in use have 40 kB."""
+
+DELIMITERS = ("---", "+++")
+
+
+@dataclass(frozen=True)
+class SourceText:
+    """The text as found, and the YAML in it with the line numbers of the whole (what is before it is blank)."""
+
+    name: str
+    text: str
+    yaml: str
+
+
+def read_source(source: str | Path) -> SourceText:
+    """Find the text of a recipe.
+
+    A ``zoo:`` stub is resolved by `engine.zoo`, text with a line break is the recipe itself, anything else is the path
+    of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for a stub that cannot be resolved.
+    """
+    if isinstance(source, str) and source.startswith("zoo:"):
+        from engine.zoo import resolve_recipe
+
+        return _read_file(resolve_recipe(source), source)
+    if isinstance(source, str) and ("\n" in source or "\r" in source):
+        return raw_text(source)
+    return _read_file(Path(source), str(source))
+
+
+def raw_text(text: str, name: str = "recipe") -> SourceText:
+    """A recipe given as text, with or without front matter."""
+    if len(text) > LIMIT:
+        raise _problem(name, f"is too long for a recipe ({len(text)} characters, at most {LIMIT})")
+    return SourceText(name, text, front_matter(text) or text)
+
+
+def front_matter(text: str) -> str | None:
+    """What stands between the first two lines that are exactly ``---`` or ``+++``; None where there are no such two."""
+    lines = text.splitlines()
+    opening = next((number for number, line in enumerate(lines) if line.strip() in DELIMITERS), None)
+    if opening is None:
+        return None
+    rest = enumerate(lines[opening + 1 :], opening + 1)
+    closing = next((number for number, line in rest if line.rstrip() in DELIMITERS), None)
+    if closing is None:
+        return None
+    return "\n" * (opening + 1) + "\n".join(lines[opening + 1 : closing]) + "\n"
+
+
+def _read_file(path: Path, name: str) -> SourceText:
+    extension = path.suffix.lower()
+    if extension not in (".yaml", ".yml", ".md"):
+        raise _problem(name, "is neither a .yaml, .yml or .md file nor the text of a recipe")
+    text = _decoded(path, name)
+    if extension != ".md":
+        return SourceText(name, text, text)
+    yaml = front_matter(text)
+    if yaml is None:
+        raise _problem(name, "has no front matter (YAML between two lines ---)")
+    return SourceText(name, text, yaml)
+
+
+def _decoded(path: Path, name: str) -> str:
+    try:
+        if path.is_file() and path.stat().st_size > LIMIT:
+            raise _problem(name, f"is too long for a recipe (more than {LIMIT} bytes)")
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise _problem(name, "does not exist") from None
+    except UnicodeDecodeError:
+        raise _problem(name, "is not text in UTF-8") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise _problem(name, f"cannot be read: {reason}") from None
+
+
+def _problem(name: str, message: str) -> RecipeError:
+    return RecipeError([Problem(name, 0, 0, message)])

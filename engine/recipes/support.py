@@ -1,0 +1,52 @@
+"""Which modifiers the engine can run; a check that needs no torch."""
+
+from __future__ import annotations
+
+from engine.recipes.modifiers import (
+    ConstantPruningModifier,
+    DistillationModifier,
+    EpochRangeModifier,
+    GlobalMagnitudePruningModifier,
+    GMPruningModifier,
+    LayerPruningModifier,
+    LearningRateFunctionModifier,
+    MagnitudePruningModifier,
+    Modifier,
+    QuantizationModifier,
+    SchemeQuantizationModifier,
+    SetLearningRateModifier,
+    SetWeightDecayModifier,
+    SparsificationLoggingModifier,
+    TrainableParamsModifier,
+)
+from engine.recipes.recipe import Recipe
+
+SUPPORTED: frozenset[type[Modifier]] = frozenset(
+    {
+        ConstantPruningModifier,
+        DistillationModifier,
+        EpochRangeModifier,
+        GMPruningModifier,
+        GlobalMagnitudePruningModifier,
+        LayerPruningModifier,
+        LearningRateFunctionModifier,
+        MagnitudePruningModifier,
+        QuantizationModifier,
+        SetLearningRateModifier,
+        SetWeightDecayModifier,
+        SparsificationLoggingModifier,
+        TrainableParamsModifier,
+    }
+)
+"""Every modifier that has a behaviour."""
+
+
+def unsupported(recipe: Recipe) -> list[str]:
+    """Names of the modifiers in `recipe` that the engine cannot run, each once, in running order."""
+    names = [_said(modifier) for modifier in recipe.modifiers if type(modifier) not in SUPPORTED]
+    return list(dict.fromkeys(names))
+
+
+def _said(modifier: Modifier) -> str:
+    by_scheme = isinstance(modifier, SchemeQuantizationModifier)
+    return f"{modifier.name} (by scheme)" if by_scheme else modifier.name

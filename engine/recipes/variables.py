@@ -1,0 +1,98 @@
+"""Variables of a recipe and of its stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.recipes.expressions import AlreadyNotedError, ExpressionError, UnknownNameError, expression_in
+from engine.recipes.nodes import Node
+from engine.recipes.reader import UNREADABLE, Reader
+
+LONGEST_CHAIN = 60
+"""So many variables may be computed one from the other."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable as written and as evaluated; `stage` is empty for those of the whole recipe."""
+
+    name: str
+    written: str
+    value: Any
+    stage: str
+    line: int
+    column: int
+
+
+@dataclass
+class Scope:
+    """Names and their nodes; a stage's scope asks the recipe's for what it does not have itself."""
+
+    reader: Reader
+    nodes: dict[str, Node]
+    outer: Scope | None = None
+    values: dict[str, Any] = field(default_factory=dict[str, Any])
+    pending: list[str] = field(default_factory=list[str])
+
+    def names(self) -> list[str]:
+        """Every name that can be used here."""
+        return [*self.nodes, *(self.outer.names() if self.outer else [])]
+
+    def value(self, name: str) -> Any:
+        """The value of a variable; raises `ExpressionError` for cycles and `UnknownNameError`."""
+        if name in self.values:
+            return self._readable(name)
+        if name in self.nodes and name not in self.pending:
+            self.values[name] = self._computed(name)
+            return self._readable(name)
+        if self.outer is not None:
+            return self.outer.value(name)
+        if name in self.pending:
+            raise ExpressionError("variables depend on each other: " + " -> ".join([*self.pending, name]))
+        raise UnknownNameError(name)
+
+    def _computed(self, name: str) -> Any:
+        if len(self.pending) >= LONGEST_CHAIN:
+            raise ExpressionError(f"more than {LONGEST_CHAIN} variables are computed one from the other")
+        self.pending.append(name)
+        try:
+            return self.reader.plain(self.nodes[name], self)
+        finally:
+            self.pending.pop()
+
+    def _readable(self, name: str) -> Any:
+        if self.values[name] is UNREADABLE:
+            raise AlreadyNotedError(f"variable '{name}' has no value")
+        return self.values[name]
+
+    def resolved(self) -> dict[str, Any]:
+        """Every variable of this scope itself by name; the problems are noted."""
+        for name, node in self.nodes.items():
+            if name not in self.values:
+                self._try(name, node)
+        return {name: value for name, value in self.values.items() if value is not UNREADABLE}
+
+    def _try(self, name: str, node: Node) -> None:
+        try:
+            self.value(name)
+        except AlreadyNotedError:
+            self.values[name] = UNREADABLE
+        except ExpressionError as error:
+            self.reader.problem(node, str(error))
+            self.values[name] = UNREADABLE
+
+    def described(self, stage: str = "") -> list[Variable]:
+        """Every variable of this scope with its place, in the order of the text."""
+        values = self.resolved()
+        return [
+            Variable(name, _written(node), values[name], stage, node.line, node.column)
+            for name, node in self.nodes.items()
+            if name in values
+        ]
+
+
+def _written(node: Node) -> str:
+    if node.shape != "scalar" or expression_in(node.value):
+        return str(node.value) if node.shape == "scalar" else ""
+    return "" if node.value is None else str(node.value)
