@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from engine.errors import EXIT_FAILED, plain
+from engine.errors import EXIT_FAILED, UserError, plain
 from engine.runs.evidence import assess
-from engine.runs.paths import RunDirectory, find_run
+from engine.runs.paths import RunDirectory, find_run, run_directories
 from engine.runs.reader import Event, EventReader
+from engine.runs.spec import read_spec
 from sqa_tui.commands.output import console, figure, json_option, percent, print_json_line
 
 POLL_SECONDS = 0.25
@@ -172,8 +173,6 @@ def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = Fa
 
 
 def _where(directory: RunDirectory) -> str:
-    from engine.runs.spec import read_spec
-
     output = Path(read_spec(directory).output_dir)
     return f", model in {output}" if output.exists() else ""
 
@@ -194,10 +193,7 @@ def attach(run: str | None, as_json: bool) -> int:
 
 def newest_run() -> RunDirectory:
     """The run created last; a `UserError` where there is none."""
-    from engine.errors import UserError
-    from engine.runs.listing import list_runs
-
-    runs = list_runs()
-    if not runs:
+    found = run_directories()
+    if not found:
         raise UserError("there are no runs yet", "sqa-tui train starts one, or press n in the app")
-    return RunDirectory(max(runs, key=lambda run: run.id).path)
+    return found[0]

@@ -23,10 +23,8 @@ GLYPHS = {
 }  # fmt: skip
 
 
-def _progress(state: RunState | None) -> str:
-    if state is None or not state.total_steps:
-        return ""
-    return percent((state.step or 0) / state.total_steps)
+def _progress(state: RunState) -> str:
+    return percent((state.step or 0) / state.total_steps) if state.total_steps else ""
 
 
 def _row(run: RunSummary) -> list[str]:
@@ -36,8 +34,8 @@ def _row(run: RunSummary) -> list[str]:
         run.id,
         run.assessment.state,
         _progress(state),
-        percent(state.sparsity) if state else "",
-        figure(state.f1) if state else "",
+        percent(state.sparsity),
+        figure(state.f1),
         run.assessment.reason,
     ]
 
@@ -46,7 +44,7 @@ def _row(run: RunSummary) -> list[str]:
 @json_option
 def runs(as_json: bool) -> None:
     """List all runs, the newest first."""
-    found = sorted(list_runs(), key=lambda run: run.id, reverse=True)
+    found = list_runs()
     if as_json:
         print_json(found)
     elif not found:
@@ -58,7 +56,7 @@ def runs(as_json: bool) -> None:
 def _rows(state: RunState) -> list[tuple[str, str]]:
     steps = f"{state.step or 0} of {state.total_steps}" if state.total_steps else ""
     epochs = f"{state.epoch or 0:.2f} of {state.total_epochs:g}" if state.total_epochs else ""
-    age = duration(time.time() - state.updated) if state.updated else ""
+    age = duration(time.time() - state.last_event_at) if state.last_event_at else ""
     return [
         ("phase", state.phase or ""),
         ("step", steps),
@@ -68,7 +66,7 @@ def _rows(state: RunState) -> list[tuple[str, str]]:
         ("F1", figure(state.f1)),
         ("exact match", figure(state.exact_match)),
         ("ETA", duration(state.eta_seconds)),
-        ("last update", f"{age} ago" if age else ""),
+        ("last event", f"{age} ago" if age else ""),
     ]
 
 
