@@ -59,9 +59,7 @@ class QuantizedLayerNorm(nn.LayerNorm):
 class QuantizedMatmul(nn.Module):
     """The product of two activations with quantized factors and, where asked for, quantized product."""
 
-    def __init__(
-        self, left: FakeQuantizer | None, right: FakeQuantizer | None, product: FakeQuantizer | None
-    ) -> None:
+    def __init__(self, left: FakeQuantizer | None, right: FakeQuantizer | None, product: FakeQuantizer | None) -> None:
         super().__init__()
         self.input0_fake_quant = left
         self.input1_fake_quant = right

@@ -41,7 +41,8 @@ class QuantizationSettings:
         for name in NOT_HANDLED:
             if getattr(modifier, name, None):
                 raise UserError(
-                    f"QuantizationModifier: {name} is not supported", f"remove {name} from the recipe, or leave it empty"
+                    f"QuantizationModifier: {name} is not supported",
+                    f"remove {name} from the recipe, or leave it empty",
                 )
         symmetric = bool(modifier.tensorrt)
         activations = QuantizationArguments(symmetric, symmetric, modifier.activation_bits, modifier.reduce_range)

@@ -1,0 +1,18 @@
+"""What each modifier does to a training; importing this package registers all of them."""
+
+from __future__ import annotations
+
+from engine.sparsify.behaviours import distillation, layers, pruning, quantization, training
+from engine.sparsify.behaviours.base import BEHAVIOURS, Behaviour, Moment, Training
+
+__all__ = [
+    "BEHAVIOURS",
+    "Behaviour",
+    "Moment",
+    "Training",
+    "distillation",
+    "layers",
+    "pruning",
+    "quantization",
+    "training",
+]

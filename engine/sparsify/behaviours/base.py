@@ -1,0 +1,125 @@
+"""What a modifier does to a training: one class for each, found by the modifier's class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from engine.recipes.modifiers import Modifier
+from engine.recipes.schedule import UpdateSchedule
+from engine.sparsify.context import Change, LossParts, TrainingContext
+from engine.sparsify.masking import Masking
+
+AnyModifier = TypeVar("AnyModifier", bound=Modifier)
+
+
+@dataclass
+class Moment:
+    """A point of the run at which something is due: `start` and `end` say whether it is the modifier's own."""
+
+    step: int
+    epoch: float
+    start: bool = False
+    end: bool = False
+
+
+@dataclass
+class Training:
+    """The objects of a run that behaviours act on."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    context: TrainingContext
+    changes: list[Change] = field(default_factory=list)
+
+
+class Behaviour(Generic[AnyModifier]):
+    """Does nothing: the base of all, with every occasion a behaviour may use."""
+
+    phase: ClassVar[str | None] = None
+    """The phase of the run that this behaviour stands for, from its start to its end."""
+    update_frequency: ClassVar[float | None] = None
+    """Epochs between two updates; -1: every step; None: only at start and end."""
+
+    def __init__(self, modifier: AnyModifier, *, sparseml_compatible: bool = False) -> None:
+        self.modifier = modifier
+        self.sparseml_compatible = sparseml_compatible
+        self.schedule = self.make_schedule()
+        self.training: Training
+
+    def make_schedule(self) -> UpdateSchedule:
+        """When updates are due."""
+        return UpdateSchedule(
+            start_epoch=self.modifier.start_epoch,
+            end_epoch=self.modifier.end_epoch,
+            update_frequency=self.update_frequency,
+        )
+
+    def prepare(self, model: nn.Module, epoch: float) -> None:
+        """Change the structure of `model` as it is at `epoch`, before an optimizer exists."""
+
+    def initialize(self, training: Training) -> None:
+        """Meet the run; nothing is changed yet."""
+        self.training = training
+
+    def due(self, epoch: float) -> bool:
+        """Whether an update is due before the step at `epoch`."""
+        return self.schedule.due(epoch)
+
+    def update(self, moment: Moment) -> None:
+        """Do what is due, after backward and before the weights move."""
+
+    def before_step(self, moment: Moment) -> None:
+        """Called before every optimizer step, after all updates."""
+
+    def after_step(self) -> None:
+        """Called after every optimizer step."""
+
+    def loss(self, moment: Moment, parts: LossParts, outputs: Any, inputs: Mapping[str, Any]) -> LossParts:
+        """Change the loss of the step at `moment`."""
+        return parts
+
+    def finalize(self, moment: Moment) -> None:
+        """The run is over."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed run needs besides model and optimizer."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+
+    def structure(self) -> dict[str, Any]:
+        """What of the state tells the structure of the model."""
+        return {}
+
+    def restore_structure(self, model: nn.Module, structure: dict[str, Any]) -> None:
+        """Change the structure of `model` to what `structure` told."""
+
+    def maskings(self) -> Sequence[tuple[Masking, list[float | None]]]:
+        """Masks of this behaviour with the sparsity last aimed at, for each parameter."""
+        return ()
+
+    def say(self, moment: Moment, action: Any, text: str) -> None:
+        """Note a change for whoever watches."""
+        if self.phase is not None:
+            self.training.changes.append(Change(self.phase, action, text, moment.step, moment.epoch))
+
+
+BEHAVIOURS: dict[type[Modifier], type[Behaviour[Any]]] = {}
+AnyBehaviour = TypeVar("AnyBehaviour", bound=type[Behaviour[Any]])
+
+
+def behaviour_of(*modifiers: type[Modifier]) -> Callable[[AnyBehaviour], AnyBehaviour]:
+    """Register a class as the behaviour of `modifiers`."""
+
+    def register(behaviour: AnyBehaviour) -> AnyBehaviour:
+        for modifier in modifiers:
+            BEHAVIOURS[modifier] = behaviour
+        return behaviour
+
+    return register

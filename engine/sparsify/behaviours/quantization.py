@@ -1,0 +1,78 @@
+"""Quantization-aware training from an epoch on, and the freezing of its observers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from engine.recipes.modifiers import QuantizationModifier
+from engine.sparsify.behaviours.base import Behaviour, Moment, behaviour_of
+from engine.sparsify.quantization.convert import quantize
+from engine.sparsify.quantization.fake_quantizer import fake_quantizers
+from engine.sparsify.quantization.layers import QuantizedLinear
+from engine.sparsify.quantization.settings import QuantizationSettings
+
+
+@behaviour_of(QuantizationModifier)
+class Quantization(Behaviour[QuantizationModifier]):
+    """Converts the model at the start, freezes the observers at `disable_quantization_observer_epoch`."""
+
+    phase = "qat"
+
+    def __init__(self, modifier: QuantizationModifier, *, sparseml_compatible: bool = False) -> None:
+        super().__init__(modifier, sparseml_compatible=sparseml_compatible)
+        self.settings = QuantizationSettings.of(modifier)
+        self.converted = False
+        self.frozen = False
+
+    def prepare(self, model: nn.Module, epoch: float) -> None:
+        if epoch >= self.modifier.begins:
+            self.convert(model)
+
+    def convert(self, model: nn.Module) -> None:
+        """Place the fake quantizers, once."""
+        if not self.converted:
+            quantize(model, self.settings, observes_in_eval=self.sparseml_compatible)
+            self.converted = True
+
+    def due(self, epoch: float) -> bool:
+        return super().due(epoch) or self._freezes(epoch)
+
+    def update(self, moment: Moment) -> None:
+        model = self.training.model
+        if moment.start:
+            self.convert(model)
+        if self._freezes(moment.epoch):
+            self.freeze(model)
+            self.say(moment, "update", f"{self.modifier.name}: observers frozen")
+
+    def freeze(self, model: nn.Module) -> None:
+        """Keep the scales as they are from now on."""
+        for name, quantizer in fake_quantizers(model):
+            if not (self.sparseml_compatible and self._escapes(model, name)):
+                quantizer.observing = False
+        self.frozen = True
+
+    def _freezes(self, epoch: float) -> bool:
+        at = self.modifier.disable_quantization_observer_epoch
+        return at is not None and not self.frozen and epoch >= at
+
+    def _escapes(self, model: nn.Module, quantizer: str) -> bool:
+        """The original never freezes the observers of a linear layer that is itself listed as a submodule."""
+        owner = quantizer.rpartition(".")[0]
+        return owner in (self.settings.submodules or ()) and isinstance(model.get_submodule(owner), QuantizedLinear)
+
+    def structure(self) -> dict[str, Any]:
+        return {"converted": self.converted}
+
+    def restore_structure(self, model: nn.Module, structure: dict[str, Any]) -> None:
+        if structure["converted"]:
+            self.convert(model)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"frozen": self.frozen}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["frozen"]:
+            self.freeze(self.training.model)

@@ -1,0 +1,178 @@
+"""Runs the modifiers of a recipe at the steps they are due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.errors import UserError
+from engine.recipes.clock import epoch_at
+from engine.recipes.modifiers import Modifier
+from engine.recipes.recipe import Recipe
+from engine.recipes.support import unsupported
+from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
+from engine.sparsify.behaviours.distillation import Distillation
+from engine.sparsify.behaviours.quantization import Quantization
+from engine.sparsify.behaviours.training import LearningRateFunction, SetLearningRate
+from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
+from engine.sparsify.report import layer_reports, overall_sparsity
+
+STATE_VERSION = 1
+
+
+class SparsificationManager:
+    """The recipe at work in one training.
+
+    Order of calls: `prepare`, then optimizer and `initialize`, then for every step `loss`, backward, clipping,
+    `before_optimizer_step`, the step, `after_optimizer_step`; at the end `finalize`. A resumed run gives the saved
+    state to `prepare` and to `load_state_dict` after `initialize`. `sparseml_compatible` keeps behaviour of the
+    original that is known to be a defect. Raises `UserError` for a recipe with modifiers that have no behaviour.
+    """
+
+    def __init__(self, recipe: Recipe | None, *, sparseml_compatible: bool = False) -> None:
+        self.recipe = recipe
+        self.sparseml_compatible = sparseml_compatible
+        modifiers = [] if recipe is None else list(recipe.modifiers)
+        missing = [] if recipe is None else unsupported(recipe)
+        if missing:
+            raise UserError(
+                f"the recipe uses {', '.join(missing)}, which this version cannot run",
+                "remove the modifier from the recipe, or put a supported one in its place",
+            )
+        self.behaviours = [self._behaviour(modifier) for modifier in modifiers]
+        self.training: Training | None = None
+        self.step = 0
+
+    def _behaviour(self, modifier: Modifier) -> Behaviour[Any]:
+        return BEHAVIOURS[type(modifier)](modifier, sparseml_compatible=self.sparseml_compatible)
+
+    def prepare(self, model: nn.Module, epoch: float = 0.0, *, state: Mapping[str, Any] | None = None) -> None:
+        """Give `model` the structure it has at `epoch` (inf: when all is done), before the optimizer exists.
+
+        With the `state` of an interrupted run the structure is the one it was left in.
+        """
+        for index, behaviour in enumerate(self.behaviours):
+            if state is None:
+                behaviour.prepare(model, epoch)
+            else:
+                behaviour.restore_structure(model, state["behaviours"][index]["structure"])
+
+    def initialize(self, model: nn.Module, optimizer: torch.optim.Optimizer, context: TrainingContext) -> None:
+        """Meet model, optimizer and run. Raises `UserError` where the recipe does not fit them."""
+        self.training = Training(model, optimizer, context)
+        for behaviour in self.behaviours:
+            behaviour.initialize(self.training)
+
+    def before_optimizer_step(self, step: int) -> None:
+        """Run every update that is due before optimizer step `step` (0 first), in the recipe's order."""
+        self.step = step
+        for behaviour in self.behaviours:
+            moment = self._moment(step)
+            if behaviour.due(moment.epoch):
+                self._update(behaviour, moment)
+        for behaviour in self.behaviours:
+            behaviour.before_step(self._moment(step))
+
+    def _update(self, behaviour: Behaviour[Any], moment: Moment) -> None:
+        moment.start, moment.end = behaviour.schedule.take(moment.epoch)
+        if moment.start:
+            behaviour.say(moment, "enter", behaviour.modifier.name)
+        behaviour.update(moment)
+        if moment.end:
+            behaviour.say(moment, "leave", behaviour.modifier.name)
+
+    def after_optimizer_step(self, step: int) -> None:
+        """Hold the masks again after the weights moved."""
+        for behaviour in self.behaviours:
+            behaviour.after_step()
+        self.step = step + 1
+
+    def loss(self, step: int, task_loss: torch.Tensor, student_outputs: Any, inputs: Mapping[str, Any]) -> LossParts:
+        """The loss of step `step`: `task_loss`, changed by what is active then. `inputs` are those of the model."""
+        parts = LossParts(task_loss, task_loss)
+        for behaviour in self.behaviours:
+            parts = behaviour.loss(self._moment(step), parts, student_outputs, inputs)
+        return parts
+
+    def finalize(self) -> None:
+        """End the run: a last update that its length left out, and the masks for the last time."""
+        for behaviour in self.behaviours:
+            moment = self._moment(self.step)
+            behaviour.finalize(moment)
+            if behaviour.schedule.started and not behaviour.schedule.ended:
+                behaviour.say(moment, "leave", behaviour.modifier.name)
+
+    def _moment(self, step: int) -> Moment:
+        return Moment(step, epoch_at(step, self._running.context.steps_per_epoch))
+
+    @property
+    def _running(self) -> Training:
+        if self.training is None:
+            raise RuntimeError("initialize the manager before the first step")
+        return self.training
+
+    def state_dict(self) -> dict[str, Any]:
+        """Masks, schedules, structure and switches; with model and optimizer, all a resumed run needs."""
+        return {
+            "version": STATE_VERSION,
+            "step": self.step,
+            "modifiers": [type(behaviour.modifier).__name__ for behaviour in self.behaviours],
+            "behaviours": [
+                {
+                    "schedule": behaviour.schedule.state_dict(),
+                    "structure": behaviour.structure(),
+                    "state": behaviour.state_dict(),
+                }
+                for behaviour in self.behaviours
+            ],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken. Raises `UserError` where it was taken with another recipe."""
+        names = [type(behaviour.modifier).__name__ for behaviour in self.behaviours]
+        if state["version"] != STATE_VERSION or state["modifiers"] != names:
+            raise UserError("the checkpoint was made with another recipe", "resume with the recipe of the run")
+        self.step = state["step"]
+        for behaviour, saved in zip(self.behaviours, state["behaviours"], strict=True):
+            behaviour.schedule.load_state_dict(saved["schedule"])
+            behaviour.load_state_dict(saved["state"])
+
+    @property
+    def controls_learning_rate(self) -> bool:
+        """Whether the recipe sets the learning rate, so that no other schedule may."""
+        return any(self._of(LearningRateFunction, SetLearningRate))
+
+    @property
+    def distils(self) -> bool:
+        """Whether the recipe needs a teacher."""
+        return any(self._of(Distillation))
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether the recipe quantizes."""
+        return any(self._of(Quantization))
+
+    def quantization_active(self, epoch: float) -> bool:
+        """Whether the model is, or should be, quantized at `epoch`."""
+        return any(epoch >= behaviour.modifier.begins for behaviour in self._of(Quantization))
+
+    def _of(self, *kinds: type[Behaviour[Any]]) -> Iterator[Behaviour[Any]]:
+        return (behaviour for behaviour in self.behaviours if isinstance(behaviour, kinds))
+
+    def layers(self) -> list[LayerReport]:
+        """Every prunable weight of the model."""
+        return layer_reports(self._running.model, [held for item in self.behaviours for held in item.maskings()])
+
+    def sparsity(self) -> tuple[float | None, float | None]:
+        """Share of zeros and share aimed at, over all pruned parameters; None where nothing is pruned."""
+        return overall_sparsity([held for item in self.behaviours for held in item.maskings()])
+
+    def drain(self) -> list[Change]:
+        """What changed since the last call."""
+        if self.training is None:
+            return []
+        changes, self.training.changes = self.training.changes, []
+        return changes

@@ -1,0 +1,71 @@
+"""Masks at work: weights and gradients of some parameters held at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from engine.sparsify.parameters import NamedParameters
+
+
+class Masking:
+    """Masks over `parameters`: weights are multiplied when a mask changes and after every optimizer step, gradients as
+    soon as they are computed, so that clipping sees what the optimizer sees."""
+
+    def __init__(self, parameters: NamedParameters) -> None:
+        self.names = [name for name, _ in parameters]
+        self.parameters = [parameter for _, parameter in parameters]
+        self.masks: list[torch.Tensor] = []
+        self.active = False
+        self._zeros: list[int] | None = None
+        self._hooks: dict[int, Any] = {}
+
+    @torch.no_grad()
+    def hold(self, masks: Sequence[torch.Tensor]) -> None:
+        """Put `masks` (True or 1: kept) to work and apply them at once."""
+        self.masks = [
+            mask.to(device=parameter.device, dtype=parameter.dtype)
+            for mask, parameter in zip(masks, self.parameters, strict=True)
+        ]
+        self._zeros = [mask.numel() - int(torch.count_nonzero(mask)) for mask in self.masks]
+        self.active = True
+        self._hook_gradients()
+        self.apply()
+
+    @torch.no_grad()
+    def apply(self) -> None:
+        """Multiply the weights by their masks, if these are at work."""
+        if self.active and self.masks:
+            torch._foreach_mul_(self.parameters, self.masks)
+
+    def release(self) -> None:
+        """Let weights and gradients go."""
+        self.active = False
+        self._zeros = None
+        for hook in self._hooks.values():
+            hook.remove()
+        self._hooks.clear()
+
+    def zeros(self) -> list[int]:
+        """Zeros of each parameter: of the masks while they are at work, of the weights otherwise."""
+        if self._zeros is not None:
+            return self._zeros
+        return [parameter.numel() - int(torch.count_nonzero(parameter.detach())) for parameter in self.parameters]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Masks as booleans and whether they are at work."""
+        return {"active": self.active, "masks": [mask.bool().cpu() for mask in self.masks] if self.active else []}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        if state["active"]:
+            self.hold(state["masks"])
+        else:
+            self.release()
+
+    def _hook_gradients(self) -> None:
+        for index, parameter in enumerate(self.parameters):
+            if index not in self._hooks and parameter.requires_grad:
+                self._hooks[index] = parameter.register_hook(lambda gradient, at=index: gradient * self.masks[at])
