@@ -18,13 +18,14 @@ from engine.runs.evidence import assess
 from engine.runs.paths import RunDirectory, find_run, run_directories
 from engine.runs.reader import Event, EventReader
 from engine.runs.spec import read_spec
-from sqa_tui.commands.output import console, figure, json_option, percent, print_json_line
+from sqa_tui.commands.output import console, json_option, print_json_line
+from sqa_tui.formatting import number, percent, size
+from sqa_tui.states import ACTIVE
 
 POLL_SECONDS = 0.25
 """How often a followed run's log is read."""
 ASSESS_EVERY = 8
 """Polls between two looks at whether the engine lives, while its log is silent."""
-DEAD_STATES = {"finished", "stopped", "failed", "killed"}
 
 
 def describe(event: Event) -> str | None:
@@ -42,7 +43,7 @@ def describe(event: Event) -> str | None:
             return f"· checkpoint {event.get('path')} ({event.get('reason')})"
         case "export":
             return (
-                f"✓ exported {event.get('path')}: {int(event.get('size_bytes', 0)) / 1e6:.1f} MB, "
+                f"✓ exported {event.get('path')}: {size(event.get('size_bytes'))}, "
                 f"largest difference from torch {event.get('max_difference')}"
             )
         case "alert":
@@ -57,7 +58,7 @@ def describe(event: Event) -> str | None:
 
 def _figure(event: Event, name: str) -> str:
     value = event.get(name)
-    return figure(value) if isinstance(value, (int, float)) else str(value)
+    return number(value, 2) if isinstance(value, (int, float)) else str(value)
 
 
 class Bar:
@@ -143,7 +144,7 @@ def follow(
 
 
 def _lives(directory: RunDirectory, alive: Callable[[], bool] | None) -> bool:
-    return alive() if alive is not None else assess(directory).state not in DEAD_STATES
+    return alive() if alive is not None else assess(directory).state in ACTIVE
 
 
 def _print(event: Event, screen: Console, bar: Bar, as_json: bool, quiet_failure: bool) -> None:

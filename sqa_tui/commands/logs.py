@@ -14,8 +14,9 @@ from engine.errors import plain
 from engine.runs.evidence import assess
 from engine.runs.paths import RunDirectory, find_run
 from engine.runs.reader import Event, EventReader
-from sqa_tui.commands.follow import DEAD_STATES, POLL_SECONDS
+from sqa_tui.commands.follow import POLL_SECONDS
 from sqa_tui.commands.output import print_json_line
+from sqa_tui.states import ACTIVE
 
 LINE_LIMIT = 4000
 """Characters of one log line that are shown."""
@@ -34,7 +35,7 @@ def _lines(directory: RunDirectory, follow: bool) -> Iterator[str]:
                 if pending.endswith("\n"):
                     yield pending.rstrip("\r\n").rpartition("\r")[2]
                     pending = ""
-            elif follow and assess(directory).state not in DEAD_STATES:
+            elif follow and assess(directory).state in ACTIVE:
                 time.sleep(POLL_SECONDS)
             else:
                 if pending:

@@ -42,25 +42,3 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
     console().print(table)
-
-
-def percent(value: float | None) -> str:
-    """A share 0…1 as percent with one decimal, or an empty cell where it is unknown."""
-    return "" if value is None else f"{100 * value:.1f} %"
-
-
-def figure(value: float | None, digits: int = 2) -> str:
-    """A number with fixed decimals, or an empty cell where it is unknown."""
-    return "" if value is None else f"{value:.{digits}f}"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as a person says them: `42 s`, `3 m 02 s`, `4 h 12 m`."""
-    if seconds is None or seconds < 0:
-        return ""
-    whole = int(seconds + 0.5)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} m {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} m"

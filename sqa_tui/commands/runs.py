@@ -15,12 +15,9 @@ from engine.runs.paths import find_run
 from engine.runs.spec import read_spec
 from engine.runs.state import RunState, read_state
 from sqa_tui.commands.follow import newest_run
-from sqa_tui.commands.output import duration, figure, json_option, percent, print_json, print_table
-
-GLYPHS = {
-    "queued": "○", "starting": "○", "running": "●", "evaluating": "◐", "exporting": "◐", "paused": "‖",
-    "stalled": "!", "finished": "✓", "stopped": "■", "failed": "✗", "killed": "☠", "unknown": "?",
-}  # fmt: skip
+from sqa_tui.commands.output import json_option, print_json, print_table
+from sqa_tui.formatting import duration, number, percent
+from sqa_tui.states import glyph
 
 
 def _progress(state: RunState) -> str:
@@ -30,12 +27,12 @@ def _progress(state: RunState) -> str:
 def _row(run: RunSummary) -> list[str]:
     state = run.state
     return [
-        GLYPHS.get(run.assessment.state, "?"),
+        glyph(run.assessment.state),
         run.id,
         run.assessment.state,
         _progress(state),
         percent(state.sparsity),
-        figure(state.f1),
+        number(state.f1, 2),
         run.assessment.reason,
     ]
 
@@ -61,10 +58,10 @@ def _rows(state: RunState) -> list[tuple[str, str]]:
         ("phase", state.phase or ""),
         ("step", steps),
         ("epoch", epochs),
-        ("loss", figure(state.loss, 4)),
+        ("loss", number(state.loss, 4)),
         ("sparsity", percent(state.sparsity)),
-        ("F1", figure(state.f1)),
-        ("exact match", figure(state.exact_match)),
+        ("F1", number(state.f1, 2)),
+        ("exact match", number(state.exact_match, 2)),
         ("ETA", duration(state.eta_seconds)),
         ("last event", f"{age} ago" if age else ""),
     ]
@@ -84,7 +81,7 @@ def status(run: str | None, as_json: bool) -> None:
             {"run": directory.id, "state": found.state, "reason": found.reason, "latest": state, "spec": choices}
         )
         return
-    click.echo(f"{GLYPHS.get(found.state, '?')} {directory.id}  {plain(f'{found.state}: {found.reason}')}")
+    click.echo(f"{glyph(found.state)} {directory.id}  {plain(f'{found.state}: {found.reason}')}")
     choices = [
         ("model", spec.model),
         ("recipe", spec.recipe.source if spec.recipe else ""),

@@ -10,14 +10,13 @@ from engine.runs.evidence import assess
 from engine.runs.launch import start_engine, stop_engine
 from engine.runs.paths import RunDirectory, find_run
 from sqa_tui.commands.output import json_option, print_json
-
-LIVE_STATES = {"queued", "starting", "running", "evaluating", "exporting", "paused", "stalled"}
+from sqa_tui.states import ACTIVE
 
 
 def _live(name: str) -> RunDirectory:
     directory = find_run(name)
     found = assess(directory)
-    if found.state not in LIVE_STATES:
+    if found.state not in ACTIVE:
         raise UserError(f"{directory.id} does not run: {found.reason}", f"sqa-tui status {directory.id}")
     return directory
 
@@ -59,7 +58,7 @@ def resume(run: str, as_json: bool) -> None:
     state = assess(directory).state
     if state == "finished":
         raise UserError(f"{directory.id} is finished", "start a new run with other arguments")
-    if state in LIVE_STATES:
+    if state in ACTIVE:
         request(directory, "resume")
         _answer(directory, "goes on", as_json)
     else:

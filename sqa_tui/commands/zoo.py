@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from engine.zoo import list_entries
-from sqa_tui.commands.output import figure, json_option, percent, print_json, print_table
+from sqa_tui.commands.output import json_option, print_json, print_table
+from sqa_tui.formatting import number, percent
 
 
 @click.group()
@@ -35,7 +36,7 @@ def list_command(words: tuple[str, ...], as_json: bool) -> None:
                 str(entry.layers or ""),
                 percent(entry.sparsity),
                 "yes" if entry.quantised else "",
-                figure(entry.f1),
+                number(entry.f1, 2),
                 entry.source,
                 "yes" if entry.path else "",
             ]
