@@ -14,6 +14,7 @@ SCREEN_TITLES = {
     "ask": "Ask",
     "help": "Help",
     "confirm": "Question",
+    "list": "In a list",
 }
 """The screens in the order in which help and docs list them, with their titles."""
 
@@ -60,9 +61,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.clear", "escape", "Clear", "Leave the filter and show every run", footer=False),
     Action("new_run.start", "f5,ctrl+g", "Start", "Start the run when every check allows it"),
     Action("new_run.preset", "f3", "Preset", "Fill the form from the next prepared choice"),
-    Action(
-        "new_run.copy", "f4", "Copy command", "Copy the equivalent command line to the clipboard (y outside a field)"
-    ),
+    Action("new_run.copy", "f4", "Copy command", "Copy the equivalent command line to the clipboard"),
     Action("new_run.back", "escape", "Back", "Return to the runs; nothing is started"),
     Action("run.stop", "s", "Stop", "Stop this run at a checkpoint, after a question"),
     Action("run.pause", "p", "Pause", "Pause this run, or let it go on"),
@@ -77,6 +76,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("help.back", "escape,q,question_mark,f1", "Back", "Close the help"),
     Action("confirm.yes", "y", "Yes", "Do it"),
     Action("confirm.no", "n,escape", "No", "Leave everything as it is"),
+    Action("list.up", "up,k", "Up", "The line above", footer=False),
+    Action("list.down", "down,j", "Down", "The line below", footer=False),
+    Action("list.page_up", "pageup", "Page up", "One page up", footer=False),
+    Action("list.page_down", "pagedown", "Page down", "One page down", footer=False),
+    Action("list.first", "home,g", "First", "The first line", footer=False),
+    Action("list.last", "end,G", "Last", "The last line", footer=False),
 )
 
 
@@ -113,6 +118,12 @@ _KEY_NAMES = {
     "right_square_bracket": "]",
     "plus": "+",
     "minus": "-",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "up": "↑",
+    "down": "↓",
 }
 
 

@@ -57,7 +57,8 @@ class DiffPane(Widget):
     def render_line(self, y: int) -> Strip:
         if not self._rows or (self._rows[0].width, len(self._rows)) != (self.size.width, self.size.height):
             self._take(self._drawn(self.size), self.size)
-        return self._strips[y] if y < len(self._strips) else CellRow(self.size.width).strip()
+        strip = self._strips[y] if y < len(self._strips) else CellRow(self.size.width).strip()
+        return strip.apply_style(self.rich_style)
 
     def _drawn(self, size: Size) -> list[CellRow]:
         rows = self.draw(size.width, size.height)[: size.height]

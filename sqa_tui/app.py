@@ -1,0 +1,132 @@
+"""The app: settings, themes, screens and what holds everywhere; every screen is imported when it is first opened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from textual import events, on
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from engine.errors import UserError, plain
+from sqa_tui.actions import ACTIONS, bindings_of
+from sqa_tui.paths import shipped_themes, user_themes
+from sqa_tui.settings import Settings, load_settings
+from sqa_tui.themes import load_themes, variable_defaults
+
+FALLBACK_THEME = "sqa-dark"
+LEAST_SIZE = (60, 18)
+"""Columns and rows below which no screen can show what it is for."""
+
+
+class SqaApp(App[None]):
+    """Manage sparsification runs: choose, start, watch, export, ask. Runs go on when the app ends."""
+
+    TITLE = "sqa-tui"
+    CSS_PATH = "app.tcss"
+    BINDINGS = bindings_of("app")
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self.loaded_themes = load_themes([shipped_themes(), user_themes()])
+        for theme in self.loaded_themes.themes.values():
+            self.register_theme(theme)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return variable_defaults(self.current_theme)
+
+    def on_mount(self) -> None:
+        known = self.settings.theme in self.available_themes
+        self.theme = self.settings.theme if known else FALLBACK_THEME
+        if not known:
+            self.warn(f"settings: there is no theme {plain(self.settings.theme)}; F2 shows those there are")
+        for failure in self.loaded_themes.failures:
+            self.warn(f"theme {plain(failure.path.name)}: {plain(failure.reason)}")
+        self.open_runs()
+
+    def warn(self, text: str) -> None:
+        """Tell something that is wrong, in one line."""
+        self.notify(text, severity="warning", timeout=8, markup=False)
+
+    def report(self, error: BaseException) -> None:
+        """Tell an error: what and what to do, in one line."""
+        text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        self.notify(plain(text), severity="error", timeout=10, markup=False)
+
+    @on(Worker.StateChanged)
+    def _worker_changed(self, event: Worker.StateChanged) -> None:
+        if event.state is WorkerState.ERROR and event.worker.error is not None:
+            self.report(event.worker.error)
+
+    def on_resize(self, event: events.Resize) -> None:
+        from sqa_tui.screens.too_small import TooSmallScreen
+
+        small = event.size.width < LEAST_SIZE[0] or event.size.height < LEAST_SIZE[1]
+        if small and not any(isinstance(screen, TooSmallScreen) for screen in self.screen_stack):
+            self.push_screen(TooSmallScreen(*LEAST_SIZE))
+
+    def open_runs(self) -> None:
+        """The list of runs, from where all else is reached."""
+        from sqa_tui.screens.runs import RunsScreen
+
+        self.push_screen(RunsScreen())
+
+    def open_run(self, run_path: Path) -> None:
+        """Watch a run."""
+        from sqa_tui.screens.run import RunScreen
+
+        self.push_screen(RunScreen(run_path))
+
+    def open_new_run(self) -> None:
+        """Prepare a run."""
+        from sqa_tui.screens.new_run import NewRunScreen
+
+        self.push_screen(NewRunScreen())
+
+    def open_ask(self, model: Path | None = None) -> None:
+        """Ask a deployment folder, or the newest there is."""
+        from sqa_tui.screens.ask import AskScreen
+
+        self.push_screen(AskScreen(model))
+
+    def action_help(self) -> None:
+        from sqa_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen())
+
+    def action_themes(self) -> None:
+        self.search_themes()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every action that is possible here, from the one table."""
+        here = {bound.binding.id: bound.binding.action for bound in screen.active_bindings.values()}
+        for action in ACTIONS:
+            if action.id in here and action.id != "app.command_palette":
+                callback = screen.run_action if action.screen != "app" else self.run_action
+                yield SystemCommand(
+                    f"{action.label} ({action.shown_key})",
+                    action.description,
+                    lambda call=callback, name=action.name: call(name),
+                )
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        keys = ", ".join(sorted(binding.key for binding in clashed_bindings))
+        self.warn(f"these keys are bound twice: {keys}")
+
+
+def run_app() -> None:
+    """Open the app on this terminal.
+
+    Raises:
+        UserError: the settings are wrong, or there is no terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UserError("the app needs a terminal", "sqa-tui --help lists what works without one")
+    SqaApp(load_settings()).run()

@@ -1,0 +1,80 @@
+"""Summaries of runs as rows for the list: every text made plain, every number ready to be shown."""
+
+from __future__ import annotations
+
+import time
+
+from engine.errors import plain
+from engine.runs.listing import RunSummary, SpecBrief
+from engine.runs.paths import RunDirectory
+from engine.runs.state import RunState
+from sqa_tui.formatting import duration
+from sqa_tui.states import ACTIVE
+from sqa_tui.widgets.run_list import RunRow
+
+
+def row_of(run: RunSummary) -> RunRow:
+    """One run as the list shows it."""
+    name = plain(RunDirectory(run.path).slug)
+    description = _description(run)
+    state = run.state
+    return RunRow(
+        id=run.id,
+        path=run.path,
+        name=name,
+        state=run.assessment.state,
+        reason=plain(run.problem or run.assessment.reason),
+        progress=_progress(state),
+        sparsity=state.sparsity,
+        f1=state.f1,
+        recovery=state.recovery,
+        time=_time(state, run.assessment.state),
+        losses=tuple(state.loss_tail),
+        description=description,
+        search=" ".join((name, run.id, run.assessment.state, *description)).lower(),
+    )
+
+
+def _progress(state: RunState) -> float | None:
+    if not state.total_steps or state.step is None:
+        return None
+    return min(state.step / state.total_steps, 1.0)
+
+
+def _time(state: RunState, judged: str) -> str:
+    if judged in ACTIVE:
+        left = duration(state.eta_seconds)
+        return f"ETA {left}" if left else ""
+    if state.started is None or state.last_event_at is None:
+        return ""
+    return duration(state.last_event_at - state.started)
+
+
+def _description(run: RunSummary) -> tuple[str, ...]:
+    brief = run.spec_brief
+    return (_choices(brief), _data(brief)) if brief else (plain(str(run.path)),)
+
+
+def _choices(brief: SpecBrief) -> str:
+    recipe = short_name(brief.recipe) if brief.recipe else "no recipe: dense training"
+    teacher = f"   teacher {short_name(brief.teacher)}" if brief.teacher else ""
+    return plain(f"{short_name(brief.model)} → {recipe}{teacher}")
+
+
+def short_name(source: str) -> str:
+    """A model or recipe in a few words: architecture and variant of a stub, the last two parts of a long path."""
+    parts = source.split("/")
+    if source.startswith("zoo:") and len(parts) >= 4:
+        return f"{parts[2]} {parts[-1]}"
+    return source if len(parts) <= 2 else "…/" + "/".join(parts[-2:])
+
+
+def _data(brief: SpecBrief) -> str:
+    created = time.strftime("%Y-%m-%d %H:%M", time.localtime(brief.created))
+    return plain(f"data {brief.dataset or 'not named'}   made {created} on {brief.host}")
+
+
+def count_states(rows: tuple[RunRow, ...]) -> list[tuple[str, int]]:
+    """How many runs are in each state that still goes on."""
+    found = [row.state for row in rows if row.state in ACTIVE]
+    return [(state, found.count(state)) for state in dict.fromkeys(found)]
