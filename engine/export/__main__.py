@@ -1,0 +1,71 @@
+"""`python -m engine.export --model_path DIR --task question-answering`: export from the command line.
+
+The flags are those of `sparseml.transformers.export_onnx`; each may be written with `_` or `-`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from engine.errors import UserError, plain, run_program
+from engine.pipeline.deployment import MODEL_FILE
+
+TASKS = ("question-answering", "qa")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program; exit codes are 1 where the exported file is wrong and 2 for bad input."""
+    options = build_parser().parse_args(arguments)
+    return run_program(lambda: _export(options))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of the exporter."""
+    parser = argparse.ArgumentParser(
+        prog="sqa-tui export", description="Export a model folder to ONNX and verify the result.", allow_abbrev=False
+    )
+
+    def flag(name: str, **settings: object) -> None:
+        spellings = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
+        parser.add_argument(*spellings, dest=name, **settings)  # pyright: ignore[reportArgumentType]
+
+    flag("task", required=True, help="question-answering (or qa)")
+    flag("model_path", required=True, help="the folder that training wrote; the result is its folder deployment")
+    flag("sequence_length", type=int, help="longest input in tokens (default: what the model reads)")
+    flag("no_convert_qat", action="store_true", help="keep float weights in a quantised graph, as torch writes them")
+    flag("onnx_file_name", default=MODEL_FILE, help="default model.onnx")
+    flag("opset", type=int, default=17, help="default 17")
+    flag("trust_remote_code", action="store_true", help="run Python code that comes with the model")
+    flag("latency_runs", type=int, default=10, help="runs of the latency figure, 0 for none (default 10)")
+    flag("json", action="store_true", help="print one JSON object")
+    return parser
+
+
+def _export(options: argparse.Namespace) -> int:
+    if options.task.replace("_", "-") not in TASKS:
+        raise UserError(f"unknown task {plain(options.task)!r}", f"this exporter knows {TASKS[0]}")
+    # Loaded here so that --help and a wrong flag are answered at once.
+    import msgspec
+    from transformers.utils import logging
+
+    from engine.export.export import export_model
+    from engine.export.summary import summary
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    report = export_model(
+        options.model_path,
+        sequence_length=options.sequence_length,
+        opset=options.opset,
+        onnx_file_name=options.onnx_file_name,
+        convert_qat=not options.no_convert_qat,
+        trust_remote_code=options.trust_remote_code,
+        latency_runs=options.latency_runs,
+    )
+    print(msgspec.json.encode(report).decode() if options.json else summary(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""An ONNX graph with look-ups and small edits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+_Array = np.ndarray
+
+
+class Graph:
+    """A graph with look-ups: initializers and producers by name, consumers by tensor."""
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.model = model
+        self.refresh()
+
+    def refresh(self) -> None:
+        nodes = self.model.graph.node
+        self.initializers = {item.name: item for item in self.model.graph.initializer}
+        self.producers = {output: node for node in nodes for output in node.output}
+        self.consumers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
+        for node in nodes:
+            for name in node.input:
+                self.consumers[name].append(node)
+
+    def array(self, name: str) -> _Array:
+        return numpy_helper.to_array(self.initializers[name])
+
+    def only_consumer(self, tensor: str) -> onnx.NodeProto | None:
+        found = self.consumers.get(tensor, [])
+        return found[0] if len(found) == 1 else None
+
+    def put(self, name: str, values: _Array) -> None:
+        """Add or replace an initializer."""
+        if name in self.initializers:
+            self.model.graph.initializer.remove(self.initializers[name])
+        item = numpy_helper.from_array(np.ascontiguousarray(values), name)
+        self.model.graph.initializer.append(item)
+        self.initializers[name] = self.model.graph.initializer[-1]
+
+    def rewire(self, old: str, new: str) -> None:
+        """Let every reader of tensor `old` read `new`."""
+        for node in self.consumers.pop(old, []):
+            for index, name in enumerate(node.input):
+                if name == old:
+                    node.input[index] = new
+            self.consumers[new].append(node)
+
+    def remove(self, *nodes: onnx.NodeProto) -> None:
+        for node in nodes:
+            self.model.graph.node.remove(node)
+
+    def prune(self) -> None:
+        """Drop initializers that nothing reads."""
+        self.refresh()
+        outputs = {item.name for item in self.model.graph.output}
+        unread = [
+            item for name, item in self.initializers.items() if name not in self.consumers and name not in outputs
+        ]
+        for item in unread:
+            self.model.graph.initializer.remove(item)
+        self.refresh()
+
+
+def fold_identities(graph: Graph) -> None:
+    """Remove the Identity nodes by which the exporter shares equal initializers."""
+    outputs = {item.name for item in graph.model.graph.output}
+    identities = [node for node in graph.model.graph.node if node.op_type == "Identity"]
+    for node in identities:
+        if node.input[0] in graph.initializers and node.output[0] not in outputs:
+            graph.rewire(node.output[0], node.input[0])
+            graph.remove(node)
+    graph.refresh()

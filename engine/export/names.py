@@ -1,0 +1,39 @@
+"""Weight matrices under their own names: the exporter transposes them into anonymous initializers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import onnx
+
+from engine.export.graph import Graph
+
+_Array = np.ndarray
+PRODUCTS = ("MatMul", "Gemm")
+
+
+def name_matrices(graph: Graph, parameters: Mapping[str, _Array]) -> None:
+    """Name the transposed copy of a linear layer's weight (`onnx::MatMul_324`) after its parameter.
+
+    The node's place (`/model/encoder/layer.0/…/query/MatMul`) says which parameter; its content has to agree.
+    """
+    for node in graph.model.graph.node:
+        parameter = parameter_of(node, parameters) if node.op_type in PRODUCTS else None
+        if parameter is None:
+            continue
+        for index, tensor in enumerate(node.input):
+            if tensor in graph.initializers and np.array_equal(graph.array(tensor), parameters[parameter].T):
+                graph.put(parameter, graph.array(tensor))
+                node.input[index] = parameter
+    graph.prune()
+
+
+def parameter_of(node: onnx.NodeProto, parameters: Iterable[str]) -> str | None:
+    """The weight of the module that a node belongs to, by the node's scope; None where there is no such weight."""
+    scope = [part for part in node.name.split("/")[:-1] if part]
+    for first in (1, 0):
+        name = ".".join([*scope[first:], "weight"])
+        if name in parameters:
+            return name
+    return None

@@ -1,0 +1,120 @@
+"""Does the exported file say what torch says? Measured at shapes other than the traced one.
+
+A float model has to agree to `DENSE_TOLERANCE` times the spread of its logits (or as such, where the spread is below
+one): what remains is the order of additions. In a quantised model a value that lies on the edge between two integers
+may round differently, and every such flip moves some logits by a step; so the mean difference and its 99 % quantile
+are judged, relative to the spread, and not the largest one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from engine.export.report import ExportError, ParityFigure
+from engine.pipeline.runtime import OnnxModel
+
+_Array = np.ndarray
+DENSE_TOLERANCE = 1e-4
+QUANTISED_MEAN = 0.05
+QUANTISED_HIGH = 0.25
+QUANTILE = 0.99
+
+
+def traced_length(sequence_length: int) -> int:
+    """The length to trace with: not one that `check_shapes` looks at."""
+    return max(2, min(64, sequence_length // 2))
+
+
+def check_shapes(sequence_length: int) -> list[tuple[int, int, bool]]:
+    """Batch, length and padding of the inputs that are compared."""
+    odd = min(37, sequence_length)
+    return [(1, sequence_length, False), (2, odd, False), (3, sequence_length, True)]
+
+
+def make_inputs(
+    names: Iterable[str], shape: tuple[int, int], vocabulary: int, padded: bool, seed: int
+) -> dict[str, _Array]:
+    """Random token ids with a question part and a context part; `padded` gives every row another length."""
+    generator = np.random.default_rng(seed)
+    batch, length = shape
+    lengths = np.linspace(max(2, length // 3), length, batch).astype(int) if padded else np.full(batch, length)
+    mask = (np.arange(length)[None] < lengths[:, None]).astype(np.int64)
+    ids = generator.integers(0, vocabulary, size=shape, dtype=np.int64) * mask
+    types = (np.arange(length)[None] >= np.maximum(lengths // 4, 1)[:, None]).astype(np.int64) * mask
+    values = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+    return {name: values[name] for name in names}
+
+
+def torch_logits(model: nn.Module, inputs: dict[str, _Array]) -> tuple[_Array, _Array]:
+    """Start and end logits of the torch model in evaluation mode."""
+    model.eval()
+    with torch.no_grad():
+        result = model(**{name: torch.from_numpy(values) for name, values in inputs.items()}, return_dict=True)
+    return result.start_logits.float().numpy(), result.end_logits.float().numpy()
+
+
+def measure(
+    model: nn.Module, path: Path, names: list[str], sequence_length: int, vocabulary: int
+) -> list[ParityFigure]:
+    """Figures at every shape of `check_shapes`, with the runtime's graph optimisations off and on."""
+    figures: list[ParityFigure] = []
+    runtimes = [(optimised, OnnxModel(path, optimise=optimised)) for optimised in (False, True)]
+    for seed, (batch, length, padded) in enumerate(check_shapes(sequence_length)):
+        inputs = make_inputs(names, (batch, length), vocabulary, padded, seed)
+        expected = torch_logits(model, inputs)
+        for optimised, runtime in runtimes:
+            found = runtime.run(inputs)
+            figures.append(compare(expected, found, inputs["attention_mask"].astype(bool), padded, optimised))
+    return figures
+
+
+def compare(
+    expected: tuple[_Array, _Array], found: tuple[_Array, _Array], mask: _Array, padded: bool, optimised: bool
+) -> ParityFigure:
+    """Differences of logits at the tokens where `mask` [batch, length] is true."""
+    difference = np.concatenate([np.abs(a - b)[mask] for a, b in zip(expected, found, strict=True)])
+    spread = float(np.std(np.concatenate([values[mask] for values in expected])))
+    same = [_best(a, mask) == _best(b, mask) for a, b in zip(expected, found, strict=True)]
+    finite = np.isfinite(difference).all()
+    return ParityFigure(
+        batch=mask.shape[0],
+        length=mask.shape[1],
+        padded=padded,
+        optimised=optimised,
+        max_difference=float(difference.max()) if finite else float("inf"),
+        mean_difference=float(difference.mean()) if finite else float("inf"),
+        high_difference=float(np.quantile(difference, QUANTILE)) if finite else float("inf"),
+        spread=spread,
+        argmax_agreement=float(np.mean(same)),
+    )
+
+
+def _best(logits: _Array, mask: _Array) -> _Array:
+    return np.argmax(np.where(mask, logits, -np.inf), axis=1)
+
+
+def tolerance(figure: ParityFigure, quantised: bool) -> float:
+    """The largest difference allowed: of the mean for a quantised model, of any logit otherwise."""
+    return QUANTISED_MEAN * figure.spread if quantised else DENSE_TOLERANCE * max(1.0, figure.spread)
+
+
+def check(figures: list[ParityFigure], quantised: bool) -> None:
+    """Raise `ExportError` with the figure where ONNX Runtime and torch differ by more than the tolerance."""
+    for figure in figures:
+        allowed = tolerance(figure, quantised)
+        found = figure.mean_difference if quantised else figure.max_difference
+        high = quantised and not figure.high_difference <= QUANTISED_HIGH * figure.spread
+        if high:
+            found, allowed = figure.high_difference, QUANTISED_HIGH * figure.spread
+        if high or not found <= allowed:
+            kind = ("99 % quantile of the" if high else "mean") if quantised else "largest"
+            place = f"{figure.batch}x{figure.length}, optimisations {'on' if figure.optimised else 'off'}"
+            raise ExportError(
+                f"the ONNX file differs from torch: {kind} difference {found:.3g} at {place} "
+                f"is beyond the tolerance {allowed:.3g}; nothing was exported"
+            )

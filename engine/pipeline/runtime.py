@@ -1,0 +1,71 @@
+"""An ONNX question-answering model in ONNX Runtime."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from engine.errors import UserError, plain
+
+_Array = np.ndarray
+OUTPUTS = ("start_logits", "end_logits")
+PADDING_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def available_threads() -> int:
+    """How many threads a model may use: `OMP_NUM_THREADS`, or the processors this process may run on."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_session(path: Path, *, threads: int | None = None, optimise: bool = True) -> onnxruntime.InferenceSession:
+    """A session on the CPU; `UserError` where ONNX Runtime cannot read the file."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or available_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    levels = onnxruntime.GraphOptimizationLevel
+    options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
+    # Without VNNI the fast product of uint8 and int8 saturates at 16 bits; this asks for the exact one.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        reason = plain(str(error), 200)
+        raise UserError(f"{path} is not an ONNX model that can run: {reason}", "export the model again") from error
+
+
+class OnnxModel:
+    """Logits of an exported model; shapes that the file fixes are met by padding."""
+
+    def __init__(self, path: Path, *, threads: int | None = None, optimise: bool = True) -> None:
+        self.path = path
+        self.session = open_session(path, threads=threads, optimise=optimise)
+        self.input_names = [item.name for item in self.session.get_inputs()]
+        self._check_names()
+        first = self.session.get_inputs()[0].shape
+        self.fixed_batch = first[0] if isinstance(first[0], int) else None
+        self.fixed_length = first[1] if isinstance(first[1], int) else None
+
+    def _check_names(self) -> None:
+        outputs = {item.name for item in self.session.get_outputs()}
+        unknown = [name for name in self.input_names if name not in PADDING_INPUTS]
+        if unknown or not outputs.issuperset(OUTPUTS) or "input_ids" not in self.input_names:
+            names = f"inputs {', '.join(self.input_names)}; outputs {', '.join(sorted(outputs))}"
+            raise UserError(f"{self.path} is not a question-answering model: {plain(names)}", "export the model again")
+
+    def run(self, inputs: dict[str, _Array]) -> tuple[_Array, _Array]:
+        """Start and end logits, each float32 [batch, length], of int64 inputs [batch, length] by name."""
+        batch, length = inputs["input_ids"].shape
+        rows, columns = (self.fixed_batch or batch) - batch, (self.fixed_length or length) - length
+        if rows < 0 or columns < 0:
+            wanted = f"{self.fixed_batch or 'any'} x {self.fixed_length or 'any'}"
+            raise UserError(f"{self.path} takes inputs of {wanted}, not {batch} x {length}", "use a shorter window")
+        feed = {name: np.pad(inputs[name], ((0, rows), (0, columns))) for name in self.input_names}
+        start, end = self.session.run(list(OUTPUTS), feed)
+        return np.asarray(start)[:batch, :length], np.asarray(end)[:batch, :length]
