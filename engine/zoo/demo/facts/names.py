@@ -26,20 +26,9 @@ _SURNAME_ENDINGS = words("berg dahl kov lund mar sen vik witz")
 _PLACE_ENDINGS = words("burg dale ford haven holm mouth stead ville")
 _RIVER_ENDINGS = words("a e une ine")
 
-_ORGANISATION_KINDS = [
-    "Academy",
-    "Bank",
-    "Brewery",
-    "Foundry",
-    "Guild",
-    "Institute",
-    "League",
-    "Museum",
-    "Observatory",
-    "Society",
-    "Theatre",
-    "Works",
-]
+_ORGANISATION_KINDS = words(
+    "Academy Bank Brewery Foundry Guild Institute League Museum Observatory Society Theatre Works"
+)
 _EVENT_KINDS = words("Carnival Congress Exhibition Fair Festival Games Parade Race Regatta Tournament")
 
 HELD_OUT_SHARE = 8

@@ -16,9 +16,13 @@ _SUBJECT_KINDS: tuple[Kind, ...] = ("person", "person", "place", "organisation",
 
 @dataclass(frozen=True)
 class Question:
-    """A question with its only answer: the answer's text, its first character in the context, and what it is."""
+    """A question with its only answer: the answer's text, its first character in the context, and what it is.
+
+    `about` is what the question names: the subject of the fact, or for a question the other way round its value.
+    """
 
     text: str
+    about: str
     answer: str
     answer_start: int
     kind: Kind
@@ -121,7 +125,8 @@ def _questions(random: Random, facts: list[_Fact], context: str) -> Iterator[Que
         text = fact.fill(random.choice(fact.relation.reverse if backwards else fact.relation.questions))
         answer = fact.subject if backwards else fact.value
         kind = fact.relation.subject if backwards else fact.relation.value
-        yield Question(text, answer, _position(context, fact, answer), kind)
+        about = fact.value if backwards else fact.subject
+        yield Question(text, about, answer, _position(context, fact, answer), kind)
 
 
 def _position(context: str, fact: _Fact, answer: str) -> int:

@@ -11,24 +11,9 @@ from engine.zoo.demo.facts.names import Names, words
 Kind = Literal["person", "place", "river", "organisation", "event", "year", "date", "number", "object", "profession"]
 
 _MONTHS = words("January February March April May June July August September October November December")
-_MATERIALS = [
-    "amber",
-    "brass",
-    "bronze",
-    "copper",
-    "crystal",
-    "glass",
-    "golden",
-    "iron",
-    "ivory",
-    "oak",
-    "paper",
-    "porcelain",
-    "silver",
-    "stone",
-    "velvet",
-    "wooden",
-]
+_MATERIALS = words(
+    "amber brass bronze copper crystal glass golden iron ivory oak paper porcelain silver stone velvet wooden"
+)
 _THINGS = words(
     "barometer bell bicycle candle clock compass drum engine flute globe harp kettle lamp lantern lens lock loom mask "
     "mirror organ pump ship sundial telescope trumpet violin wheel whistle"
