@@ -9,6 +9,7 @@ without hiding that its loop hangs.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import sys
@@ -109,7 +110,7 @@ class EventWriter:
         self._report(promise)
         place = {"step": step, "epoch": epoch}
         common: Event = {"t": time.time(), **{k: plain_value(v) for k, v in place.items() if v is not None}}
-        common["expect_next_in"] = promise
+        common["expect_next_in"] = plain_value(promise)
         self._queue.put(_Item(kind, common, plain_value(fields), durable or kind in _DURABLE))
 
     def promise(self, seconds: float | None = None) -> None:
@@ -117,7 +118,8 @@ class EventWriter:
         self._promise = DEFAULT_PROMISE if seconds is None else seconds
         if not self._ended():
             self._report(self._promise)
-            self._queue.put(_Item("heartbeat", {"t": time.time(), "expect_next_in": self._promise}, {}, False))
+            common = {"t": time.time(), "expect_next_in": plain_value(self._promise)}
+            self._queue.put(_Item("heartbeat", common, {"idle": 0.0}, False))
 
     def progress(self) -> None:
         """The loop did something that is no event of its own: its promise counts from now."""
@@ -135,14 +137,15 @@ class EventWriter:
         """Write what waits and stop the thread; False where lines had to be given up after `timeout` seconds."""
         if self._process != os.getpid():
             return True
-        written = self.flush(timeout)
+        self.flush(timeout)
         if not self._closing:
             self._closing = True
             self._queue.put(None)
             self._thread.join(timeout)
-            if not written:
+            if self._lines.waiting:
                 self._say(f"given up: {self._lines.waiting} events were not written to {self._path}")
-        return written
+        self._thread.join(timeout)
+        return self._lines.waiting == 0
 
     def _ended(self) -> bool:
         # A forked worker inherits this object but not its thread: nothing it says belongs to the run.
@@ -162,8 +165,7 @@ class EventWriter:
             if now >= self._heartbeat_due():
                 self._put_heartbeat(now)
             self._write(now)
-            if self._on_tick:
-                self._on_tick()
+            self._call(self._on_tick)
             if ending:
                 self._lines.close()
                 return
@@ -214,13 +216,15 @@ class EventWriter:
             self._put("metric", common, plain_value(metrics))
 
     def _heartbeat_due(self) -> float:
+        if self._lines.blocked:
+            return math.inf
         silent = self._last_line - self._progress > _LONG_SILENCE
         return self._last_line + (
             max(_LATE_HEARTBEAT_SECONDS, self._heartbeat_seconds) if silent else self._heartbeat_seconds
         )
 
     def _put_heartbeat(self, now: float) -> None:
-        left = round(self._deadline - now, 3)
+        left = plain_value(round(self._deadline - now, 3))
         idle = round(now - self._progress, 3)
         self._put("heartbeat", {"t": time.time(), **self._place, "expect_next_in": left}, {"idle": idle})
 
@@ -231,8 +235,7 @@ class EventWriter:
         self._lines.add(line_of(event))
         self._sequence += 1
         self._last_line = time.monotonic()
-        if self._on_event:
-            self._on_event(event)
+        self._call(self._on_event, event)
 
     def _write(self, now: float) -> None:
         if self._lines.blocked and now < self._retry_at and not self._closing:
@@ -258,8 +261,15 @@ class EventWriter:
             self._say(f"cannot write {self._path}: {reason}; events are kept in memory and retried")
         else:
             self._say(f"{self._path} is written again; no event was lost")
-        if self._on_blocked:
-            self._on_blocked(reason)
+        self._call(self._on_blocked, reason)
+
+    def _call(self, callback: Callable[..., None] | None, *arguments: Any) -> None:
+        """A listener that fails must not end the log."""
+        try:
+            if callback:
+                callback(*arguments)
+        except Exception as error:
+            self._say(f"{type(error).__name__} in a listener of the events: {error}")
 
     @staticmethod
     def _say(text: str) -> None:

@@ -35,6 +35,7 @@ STATES = (
 )
 TERMINAL = frozenset(("finished", "stopped", "failed", "killed"))
 _TAIL_BYTES = 1 << 14
+_LONG_TAIL_BYTES = 1 << 20
 _STARTING_SECONDS = 20.0
 _FRESH_SECONDS = 30.0
 
@@ -51,7 +52,6 @@ class _Evidence:
     directory: RunDirectory
     now: float
     state: RunState
-    last: Event | None
     identity: ProcessIdentity | None
     lock: str
     alive: bool | None
@@ -80,14 +80,22 @@ def examine(directory: RunDirectory, now: float | None = None) -> tuple[Assessme
 
 def _collect(directory: RunDirectory, now: float) -> _Evidence:
     state = read_state(directory) or RunState()
-    tail = last_events(directory.events_file, _TAIL_BYTES)
+    tail = _tail(directory, state)
     if tail and tail[-1]["seq"] < state.seq and not state.disk_full:
         state = RunState()  # the log was replaced by a shorter one
     for event in tail:
         advance(state, event)
     identity = read_identity(directory)
     lock = probe(directory.lock_file)
-    return _Evidence(directory, now, state, tail[-1] if tail else None, identity, lock, _is_alive(lock, identity))
+    return _Evidence(directory, now, state, identity, lock, _is_alive(lock, identity))
+
+
+def _tail(directory: RunDirectory, state: RunState) -> list[Event]:
+    """The events since `state`, and at least the last one, where they are not too far back."""
+    tail = last_events(directory.events_file, _TAIL_BYTES)
+    if tail and tail[0]["seq"] <= state.seq + 1:
+        return tail
+    return last_events(directory.events_file, _LONG_TAIL_BYTES)
 
 
 def _is_alive(lock: str, identity: ProcessIdentity | None) -> bool | None:
@@ -113,8 +121,8 @@ def _judge(found: _Evidence) -> Assessment:
 
 
 def _exited(found: _Evidence) -> bool:
-    """Whether the log ends with an exit event and no new engine has been started since."""
-    if found.last is None or found.last["kind"] != "exit":
+    """Whether the last word is an exit event and no new engine has been started since."""
+    if found.state.outcome is None:
         return False
     try:
         started = found.directory.process_file.stat().st_mtime
@@ -174,8 +182,9 @@ def _living(found: _Evidence, note: str = "") -> Assessment:
         return Assessment("paused", f"{text or 'paused by request'}; {found.age()}{note}")
     due = state.expect_next_at
     if due is not None and found.now > due and not state.disk_full:
+        silence = duration(found.now - (state.progress_at or due))
         late = duration(found.now - due)
-        return Assessment("stalled", f"lock {found.lock}, promised a sign of progress {late} ago; {found.age()}{note}")
+        return Assessment("stalled", f"alive, but no progress for {silence}, {late} overdue; {found.age()}{note}")
     return Assessment(_activity(state), f"{_evidence_of_life(found)}; {found.age()}{note}")
 
 
@@ -184,14 +193,16 @@ def _activity(state: RunState) -> str:
         return "exporting"
     if "evaluate" in state.phases:
         return "evaluating"
-    return "starting" if state.step is None and "train" not in state.phases else "running"
+    return "running" if state.under_way else "starting"
 
 
 def _evidence_of_life(found: _Evidence) -> str:
     pid = found.identity.pid if found.identity else "?"
     full = ", disk full: events wait in memory" if found.state.disk_full else ""
-    held = "lock held" if found.lock == "held" else f"lock {found.lock}, process seen"
-    return f"{held} by process {pid}{full}" if found.lock == "held" else f"{held} ({pid}){full}"
+    if found.lock == "held":
+        return f"lock held by process {pid}{full}"
+    seen = "seen" if found.alive else "not seen from here"
+    return f"lock {found.lock}, process {pid} {seen}{full}"
 
 
 def last_console_line(directory: RunDirectory, size: int = 4096) -> str:

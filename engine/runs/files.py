@@ -38,6 +38,23 @@ def _write_new(path: Path, data: bytes, durable: bool) -> None:
         os.close(descriptor)
 
 
+def overwrite(path: Path, data: bytes) -> None:
+    """Put `data` over the content of an existing file, in place: on a full disk that needs no space of its own.
+
+    Not atomic; for what can be made again, and only where `write_atomically` failed. Raises OSError.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.ftruncate(descriptor, os.pwrite(descriptor, data, 0))
+    finally:
+        os.close(descriptor)
+
+
+def json_of(value: Any) -> bytes:
+    """`value` (a msgspec struct or plain containers) as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
 def write_json(path: Path, value: Any, *, durable: bool = False) -> None:
-    """`value` (a msgspec struct or plain containers) as indented JSON, atomically."""
-    write_atomically(path, msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n", durable=durable)
+    """`value` as indented JSON in `path`, by `write_atomically`."""
+    write_atomically(path, json_of(value), durable=durable)

@@ -23,7 +23,7 @@ from engine.errors import UserError
 from engine.runs.control import discard_requests
 from engine.runs.identity import ProcessIdentity, read_identity, write_identity
 from engine.runs.lock import probe
-from engine.runs.paths import PRIVATE, RunDirectory, make_private, runs_root, slug_of
+from engine.runs.paths import PRIVATE, RunDirectory, home, make_private, runs_root, slug_of
 from engine.runs.spec import RunSpec, installed_versions, read_spec, write_spec
 
 ENGINE_MODULE = "engine.question_answering.train"
@@ -110,7 +110,7 @@ def start_engine(
     try:
         directory.process_file.unlink(missing_ok=True)
         discard_requests(directory)
-        process = _spawn(directory, command, {**os.environ, **_ENVIRONMENT, **_python_path(), **(environment or {})})
+        process = _spawn(directory, command, {**os.environ, **_ENVIRONMENT, **_folders(), **(environment or {})})
     except OSError as error:
         raise UserError(
             f"cannot start the engine of {directory.id}: {error.strerror or error}", str(directory.path)
@@ -137,10 +137,11 @@ def _spawn(directory: RunDirectory, command: list[str], environment: dict[str, s
         os.close(console)
 
 
-def _python_path() -> dict[str, str]:
+def _folders() -> dict[str, str]:
+    """The folders that must mean the same in the engine, which may run in another one than this process."""
     here = str(Path(engine.__file__).parent.parent)
     rest = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": f"{here}{os.pathsep}{rest}" if rest else here}
+    return {"PYTHONPATH": f"{here}{os.pathsep}{rest}" if rest else here, "SQA_HOME": str(home())}
 
 
 def _working_directory(directory: RunDirectory) -> Path:

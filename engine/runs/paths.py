@@ -52,7 +52,7 @@ class RunDirectory:
     path: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(self.path).absolute())
+        object.__setattr__(self, "path", Path(os.path.abspath(self.path)))
 
     @property
     def id(self) -> str:

@@ -14,6 +14,8 @@ from engine.runs.encoding import EVENT_VERSION, KINDS, Event
 __all__ = ["BadLine", "Event", "EventReader", "last_events", "last_sequence_number"]
 
 _BLOCK = 1 << 20
+_SMALL_BLOCK = 1 << 16
+_USUAL_LINE = 256
 _REMEMBERED = 64
 _BAD_LINES_KEPT = 20
 _decoder = msgspec.json.Decoder(dict[str, Any])
@@ -81,7 +83,8 @@ class EventReader:
 
     def _read_blocks(self, descriptor: int, size: int, limit: int | None) -> list[Event]:
         events: list[Event] = []
-        length = _BLOCK
+        usual = _BLOCK if limit is None else min(_BLOCK, max(_SMALL_BLOCK, limit * _USUAL_LINE))
+        length = usual
         while self.position < size and (limit is None or len(events) < limit):
             block = os.pread(descriptor, min(length, size - self.position), self.position)
             end = block.rfind(b"\n") + 1
@@ -91,7 +94,7 @@ class EventReader:
                 length *= 2  # a line longer than a block
                 continue
             self._take_lines(block[:end], events, None if limit is None else limit - len(events))
-            length = _BLOCK
+            length = usual
         return events
 
     def _take_lines(self, block: bytes, events: list[Event], limit: int | None) -> None:
@@ -120,7 +123,9 @@ class EventReader:
     def _take(self, line: bytes, event: Event | None, events: list[Event]) -> None:
         if event is None or not _is_event(event):
             self._note_damage(line)
-        else:
+            # Zero bytes are what a crash of the machine leaves; an event may follow them on the same line.
+            event = _decode(line.replace(b"\0", b"")) if b"\0" in line else None
+        if event is not None and _is_event(event):
             self._count(event["seq"])
             if event["v"] > EVENT_VERSION or event["kind"] not in KINDS:
                 self.skipped += 1
@@ -160,8 +165,11 @@ def _is_event(event: Event) -> bool:
 def last_events(path: Path, size: int = 1 << 16) -> list[Event]:
     """The good events within the last `size` bytes of the log, oldest first; empty where there is no log."""
     block, start = _tail(path, size)
-    lines = block.split(b"\n")[(1 if start else 0) : -1]
-    events = [_decode(line) for line in lines]
+    return _good_events(block.split(b"\n")[(1 if start else 0) : -1])
+
+
+def _good_events(lines: list[bytes]) -> list[Event]:
+    events = [_decode(line.lstrip(b"\0")) for line in lines]
     return [event for event in events if event is not None and _is_event(event)]
 
 
@@ -177,15 +185,14 @@ def _tail(path: Path, size: int) -> tuple[bytes, int]:
 
 
 def last_sequence_number(path: Path) -> int:
-    """Sequence number of the last good event, however far back it is; -1 in an empty or missing log."""
+    """Sequence number of the last good event, however far back it is; -1 in an empty or missing log.
+
+    An event counts also where only its newline is missing: a writer adds that before it goes on.
+    """
     size = 1 << 14
     while True:
-        events = last_events(path, size)
-        if events:
-            return events[-1]["seq"]
-        try:
-            if size >= path.stat().st_size:
-                return -1
-        except OSError:
-            return -1
+        block, start = _tail(path, size)
+        events = _good_events(block.split(b"\n")[(1 if start else 0) :])
+        if events or not start:
+            return events[-1]["seq"] if events else -1
         size *= 4

@@ -21,20 +21,22 @@ from engine.runs.events import EventWriter
 from engine.runs.identity import ProcessIdentity, read_identity, write_identity
 from engine.runs.lock import EngineLock, LockBusyError
 from engine.runs.paths import PRIVATE, RunDirectory
-from engine.runs.reader import EventReader
+from engine.runs.reader import EventReader, last_events
 from engine.runs.signals import install_signal_handlers
-from engine.runs.state import RunState, StateWriter, advance, read_state
+from engine.runs.state import RunState, StateWriter, advance, begin_again, read_state
 
 _STARTING_PROMISE = 300.0
+_TAIL_BYTES = 1 << 18
+_LAST_WORDS_SECONDS = 10.0
 
 
 class RunRecorder:
     """The engine's side of a run directory, from taking the lock to the exit event.
 
     Make it first of all in the engine's main thread, before anything heavy is imported, and use it as a context
-    manager: an exception that leaves the block becomes the exit event `failed` and goes on to the caller. `signals` installs the
-    handlers for SIGTERM and SIGINT (see `stop_requested`). Raises UserError where the run has an engine already or its
-    directory cannot be written.
+    manager: an exception that leaves the block becomes the exit event `failed` and goes on to the caller. `signals`
+    installs the handlers for SIGTERM and SIGINT (see `stop_requested`). Raises UserError where the run has an engine
+    already or its directory cannot be written.
     """
 
     def __init__(self, directory: RunDirectory | Path, *, signals: bool = True) -> None:
@@ -42,7 +44,8 @@ class RunRecorder:
         self._lock = EngineLock(self.directory.lock_file)
         self._take_over()
         self._state = StateWriter(self.directory.state_file, _last_state(self.directory))
-        self._state.update(disk_full=False, outcome=None, reason=None, phase=None, phases=[])
+        begin_again(self._state.state)
+        self._state.flush()
         self._events = EventWriter(
             self.directory.events_file,
             on_event=self._state.apply,
@@ -52,6 +55,7 @@ class RunRecorder:
         self._inbox = ControlInbox(self.directory)
         self._stop = threading.Event()
         self._exited = threading.Lock()
+        self._process = os.getpid()
         if signals:
             install_signal_handlers(self.request_stop, self._stop_now)
         self.promise(_STARTING_PROMISE)
@@ -153,16 +157,19 @@ class RunRecorder:
 
     def close(self) -> None:
         """Write what waits and release the lock, without an exit event of its own."""
-        self._events.close()
+        if self._process != os.getpid():
+            return
+        self._events.close(_LAST_WORDS_SECONDS)
         self._state.flush()
         self._lock.release()
         atexit.unregister(self.close)
 
     def _stop_now(self) -> None:
         self.finish("stopped", "stopped at once by a second signal")
+        self.close()
         with contextlib.suppress(OSError):
             if os.getpgid(0) == os.getpid():
-                os.killpg(0, signal.SIGKILL)
+                os.killpg(0, signal.SIGTERM)  # the workers; this process has a handler that does nothing
         os._exit(128 + signal.SIGTERM)
 
     def __enter__(self) -> RunRecorder:
@@ -183,8 +190,12 @@ class RunRecorder:
 
 def _last_state(directory: RunDirectory) -> RunState:
     """The state after the last event of an existing log: the stored one brought up, or made anew from the log."""
-    state = read_state(directory) or RunState()
-    for event in _all_events(directory):
+    state = read_state(directory)
+    tail = last_events(directory.events_file, _TAIL_BYTES)
+    known = state is not None and tail and tail[0]["seq"] <= state.seq + 1 <= tail[-1]["seq"] + 1
+    if state is None or not known:
+        state = RunState()
+    for event in tail if known else _all_events(directory):
         advance(state, event)
     return state
 

@@ -16,8 +16,8 @@ def install_signal_handlers(on_stop: Callable[[], None], on_now: Callable[[], No
     """Call `on_stop` at the first SIGTERM or SIGINT and `on_now` at the second, both in a thread of their own.
 
     The numbers of the signals come through a pipe that the system's own handler fills, so that they count while the
-    main thread is deep in a long computation. A hang-up of the terminal is ignored, and so is the signal of a file that grew
-    beyond its limit: writing then fails with an error that can be handled. Only the main thread may call this.
+    main thread is deep in a long computation. A hang-up of the terminal is ignored, and so is the signal of a file that
+    grew beyond its limit: writing then fails with an error that can be handled. Only the main thread may call this.
     """
     receiving, sending = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
     os.set_blocking(receiving, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.runs.encoding import Event, number_of, plain_value
-from engine.runs.files import write_json
+from engine.runs.files import json_of, overwrite, write_atomically
 from engine.runs.paths import RunDirectory
 
 LOSS_POINTS = 64
@@ -25,7 +26,8 @@ class RunState(msgspec.Struct, kw_only=True):
     """Where a run stands after the event `seq`. Times are Unix seconds; sparsities are in 0…1; scores in 0…100.
 
     `phases` are those entered and not left, `phase` the newest of them. `loss_tail` holds at most `LOSS_POINTS` means
-    that cover the whole run evenly (each over `loss_stride` metric events), for a sparkline.
+    that cover the whole run evenly (each over `loss_stride` metric events), for a sparkline. `under_way` is True once
+    this engine started to train; `progress_at` is when its training loop last reported.
     """
 
     seq: int = -1
@@ -54,7 +56,9 @@ class RunState(msgspec.Struct, kw_only=True):
     alert: str | None = None
     outcome: str | None = None
     reason: str | None = None
+    under_way: bool = False
     last_event_at: float | None = None
+    progress_at: float | None = None
     expect_next_at: float | None = None
     updated: float = 0.0
     disk_full: bool = False
@@ -71,13 +75,19 @@ def advance(state: RunState, event: Event) -> None:
         return
     kind = event["kind"]
     if state.outcome is not None and kind != "exit":
-        state.outcome = state.reason = state.phase = None
-        state.phases = []
+        begin_again(state)
     state.seq = event["seq"]
     _common(state, event)
     change = _CHANGES.get(kind)
     if change:
         change(state, event)
+
+
+def begin_again(state: RunState) -> None:
+    """Make the state that of a run whose next engine just started: what was reached stays, what went on does not."""
+    state.outcome = state.reason = state.phase = state.text = state.measured_at = state.eta_seconds = None
+    state.phases = []
+    state.under_way = state.disk_full = False
 
 
 def _common(state: RunState, event: Event) -> None:
@@ -86,6 +96,7 @@ def _common(state: RunState, event: Event) -> None:
     if moment is not None:
         state.last_event_at = moment
         state.expect_next_at = None if promise is None else moment + promise
+        state.progress_at = moment - (number_of(event.get("idle")) or 0.0)
     step, epoch = number_of(event.get("step")), number_of(event.get("epoch"))
     state.step = state.step if step is None else int(step)
     state.epoch = state.epoch if epoch is None else epoch
@@ -110,6 +121,8 @@ def _start(state: RunState, event: Event) -> None:
     state.started = state.started or state.last_event_at
     state.device = _text(event, "device")
     state.measured_at = None
+    state.under_way = True
+    state.phases = [phase for phase in state.phases if phase not in _INTERRUPTIONS]  # of an engine that was killed
 
 
 def _phase(state: RunState, event: Event) -> None:
@@ -125,6 +138,7 @@ def _phase(state: RunState, event: Event) -> None:
 
 def _metric(state: RunState, event: Event) -> None:
     _numbers(state, event, "loss", "sparsity", "sparsity_target", "samples_per_second")
+    state.under_way = True
     _estimate(state)
     loss = number_of(event.get("loss"))
     if loss is not None:
@@ -232,8 +246,14 @@ class StateWriter:
         """Write now."""
         self._written_at = time.monotonic()
         self.state.updated = time.time()
+        data = json_of(plain_value(msgspec.to_builtins(self.state)))
         with contextlib.suppress(OSError):
-            write_json(self._path, plain_value(msgspec.to_builtins(self.state)))
+            try:
+                write_atomically(self._path, data)
+            except OSError as error:
+                if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+                overwrite(self._path, data)
             self._dirty = False
 
 
