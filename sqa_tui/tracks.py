@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 
 BLOCK = 64
@@ -75,15 +76,14 @@ class Points:
 
     def at(self, x: float) -> tuple[float, float] | None:
         """The point nearest to `x`; the points are taken to run from left to right."""
-        if not self.length:
-            return None
-        low, high = 0, self.length
-        xs = self.track.xs
-        while low < high:
-            middle = (low + high) // 2
-            if xs[middle] < x:
-                low = middle + 1
-            else:
-                high = middle
-        near = [place for place in (low - 1, low) if 0 <= place < self.length]
-        return self[min(near, key=lambda place: abs(xs[place] - x))]
+        place = self._after(x)
+        near = [self[index] for index in (place - 1, place) if 0 <= index < self.length]
+        return min(near, key=lambda point: abs(point[0] - x)) if near else None
+
+    def before(self, x: float) -> tuple[float, float] | None:
+        """The last point at or before `x`."""
+        place = self._after(x)
+        return self[place - 1] if place else None
+
+    def _after(self, x: float) -> int:
+        return bisect_right(self.track.xs, x, 0, self.length)

@@ -1,0 +1,104 @@
+"""The sentences of the Run screen: what comes next, what went wrong, what was answered."""
+
+from __future__ import annotations
+
+import time
+
+from engine.runs.evidence import Assessment
+from sqa_tui.formatting import duration, size
+from sqa_tui.run_view import Entry, RunView
+from sqa_tui.screens.run_charts import Plan
+from sqa_tui.widgets.axes import number
+from sqa_tui.widgets.segments_line import Words
+from sqa_tui.widgets.text_pane import TextLine
+
+LEVELS = {"info": "foreground", "good": "success", "warning": "warning", "error": "error"}
+"""Theme variable of each level of an entry or alert."""
+MARKS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
+"""A glyph for each level, so that colour is not needed."""
+
+
+def next_line(view: RunView, plan: Plan, now: float) -> tuple[Words, ...]:
+    """What comes next and what is worth knowing now, most wanted first."""
+    parts: list[Words] = []
+    if view.unread:
+        parts.append((f"reading the log, {size(view.unread)} left", "mark"))
+    if not view.ending:
+        parts += [(text, "foreground") for text in (_next_update(view, plan), _next_phase(view)) if text]
+    for text in (_rate(view), _speed(view), _checkpoint(view, now), _export(view)):
+        if text:
+            parts.append((text, "foreground"))
+    damage = _damage(view)
+    return (*parts, (damage, "warning")) if damage else tuple(parts)
+
+
+def notices(view: RunView, assessment: Assessment | None) -> list[tuple[Words, ...]]:
+    """Lines that must not be overlooked: an error with its hint, the evidence of a death, the newest warning."""
+    state = assessment.state if assessment else ""
+    ending = view.ending
+    if ending and ending.outcome == "failed":
+        lines: list[tuple[Words, ...]] = [((f"✗ failed: {ending.error or ending.reason}", "state-failed"),)]
+        return [*lines, ((f"→ {ending.hint}", "foreground"),)] if ending.hint else lines
+    if assessment and state in ("killed", "failed", "unknown", "stalled"):
+        mark = {"killed": "☠", "failed": "✗", "stalled": "!"}.get(state, "?")
+        return [((f"{mark} {state}: {assessment.reason}", f"state-{state}"),)]
+    serious = [alert for alert in view.alerts if alert.level in ("warning", "error")]
+    if not serious or ending:
+        return []
+    alert = serious[-1]
+    hint: tuple[Words, ...] = ((alert.hint, "foreground"),) if alert.hint else ()
+    return [((f"{MARKS[alert.level]} {alert.message}", LEVELS[alert.level]), *hint)]
+
+
+def journal_line(entry: Entry) -> TextLine:
+    """An entry of the journal: time of day, glyph and sentence."""
+    clock = time.strftime("%H:%M:%S", time.localtime(entry.time))
+    prefix = f"{clock} {MARKS.get(entry.level, ' ')} "
+    return TextLine(entry.text, LEVELS.get(entry.level, "foreground"), prefix)
+
+
+def _next_update(view: RunView, plan: Plan) -> str:
+    later = next((epoch for epoch in plan.mask_updates if epoch > view.epoch), None)
+    return f"mask update at epoch {later:.2f} (in {later - view.epoch:.2f})" if later is not None else ""
+
+
+def _next_phase(view: RunView) -> str:
+    """The next beginning or end of a phase of the recipe."""
+    edges = [(phase.start, f"{phase.name} begins") for phase in view.timeline]
+    edges += [(phase.end, f"{phase.name} ends") for phase in view.timeline if phase.end != view.total_epochs]
+    coming = sorted(edge for edge in edges if edge[0] > view.epoch)
+    if not coming:
+        return ""
+    epoch, what = coming[0]
+    return f"{what} at epoch {epoch:g} (in {epoch - view.epoch:.2f})"
+
+
+def _rate(view: RunView) -> str:
+    rate = view.latest("learning_rate")
+    return f"lr {number(rate)}" if rate is not None else ""
+
+
+def _speed(view: RunView) -> str:
+    speed = view.latest("samples_per_second")
+    return f"{speed:.0f} samples/s" if speed is not None and not view.ending else ""
+
+
+def _checkpoint(view: RunView, now: float) -> str:
+    if not view.checkpoint:
+        return ""
+    if view.ending:
+        return f"checkpoint at epoch {view.checkpoint.epoch:.2f}"
+    ago = max(now - view.checkpoint.time, 0)
+    # Whole minutes: a clock that ticks every second would repaint the line for nothing.
+    return f"checkpoint {'just now' if ago < 60 else duration(ago // 60 * 60).split(' m')[0] + ' m ago'}"
+
+
+def _export(view: RunView) -> str:
+    return f"exported {size(view.exported.size_bytes)}" if view.exported else ""
+
+
+def _damage(view: RunView) -> str:
+    bad = f"{view.bad_lines} damaged line{'s' * (view.bad_lines != 1)} in the log" if view.bad_lines else ""
+    gap = f"{view.gaps} event{'s' * (view.gaps != 1)} missing" if view.gaps else ""
+    found = ", ".join(part for part in (bad, gap) if part)
+    return f"! {found}" if found else ""
