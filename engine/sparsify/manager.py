@@ -16,7 +16,7 @@ from engine.recipes.support import unsupported
 from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
 from engine.sparsify.behaviours.distillation import Distillation
 from engine.sparsify.behaviours.quantization import Quantization
-from engine.sparsify.behaviours.training import LearningRateFunction, SetLearningRate
+from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
 from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
 from engine.sparsify.report import layer_reports, overall_sparsity
 
@@ -70,18 +70,19 @@ class SparsificationManager:
         """Run every update that is due before optimizer step `step` (0 first), in the recipe's order."""
         self.step = step
         for behaviour in self.behaviours:
-            moment = self._moment(step)
-            if behaviour.due(moment.epoch):
-                self._update(behaviour, moment)
+            epoch = self._moment(step).epoch
+            if behaviour.schedule.ready(epoch):
+                self._update(behaviour, step, epoch)
         for behaviour in self.behaviours:
             behaviour.before_step(self._moment(step))
 
-    def _update(self, behaviour: Behaviour[Any], moment: Moment) -> None:
-        moment.start, moment.end = behaviour.schedule.take(moment.epoch)
-        if moment.start:
+    def _update(self, behaviour: Behaviour[Any], step: int, epoch: float) -> None:
+        due = behaviour.schedule.update(epoch)
+        moment = Moment(step, epoch, due.starts, due.ends)
+        if moment.starts:
             behaviour.say(moment, "enter", behaviour.modifier.name)
         behaviour.update(moment)
-        if moment.end:
+        if moment.ends:
             behaviour.say(moment, "leave", behaviour.modifier.name)
 
     def after_optimizer_step(self, step: int) -> None:
@@ -102,7 +103,7 @@ class SparsificationManager:
         for behaviour in self.behaviours:
             moment = self._moment(self.step)
             behaviour.finalize(moment)
-            if behaviour.schedule.started and not behaviour.schedule.ended:
+            if behaviour.schedule.active:
                 behaviour.say(moment, "leave", behaviour.modifier.name)
 
     def _moment(self, step: int) -> Moment:
@@ -143,7 +144,7 @@ class SparsificationManager:
     @property
     def controls_learning_rate(self) -> bool:
         """Whether the recipe sets the learning rate, so that no other schedule may."""
-        return any(self._of(LearningRateFunction, SetLearningRate))
+        return any(self._of(LearningRateFunction, LearningRate, SetLearningRate))
 
     @property
     def distils(self) -> bool:

@@ -18,6 +18,7 @@ class Masking:
         self.names = [name for name, _ in parameters]
         self.parameters = [parameter for _, parameter in parameters]
         self.masks: list[torch.Tensor] = []
+        self._weights: list[torch.Tensor] = list(self.parameters)
         self.active = False
         self._zeros: list[int] | None = None
         self._hooks: dict[int, Any] = {}
@@ -38,7 +39,7 @@ class Masking:
     def apply(self) -> None:
         """Multiply the weights by their masks, if these are at work."""
         if self.active and self.masks:
-            torch._foreach_mul_(self.parameters, self.masks)
+            torch._foreach_mul_(self._weights, self.masks)  # pyright: ignore[reportPrivateImportUsage]
 
     def release(self) -> None:
         """Let weights and gradients go."""

@@ -17,14 +17,14 @@ from engine.sparsify.masking import Masking
 AnyModifier = TypeVar("AnyModifier", bound=Modifier)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Moment:
-    """A point of the run at which something is due: `start` and `end` say whether it is the modifier's own."""
+    """An optimizer step of the run; of an update, `starts` and `ends` say whether it is the first or the last."""
 
     step: int
     epoch: float
-    start: bool = False
-    end: bool = False
+    starts: bool = False
+    ends: bool = False
 
 
 @dataclass
@@ -42,22 +42,12 @@ class Behaviour(Generic[AnyModifier]):
 
     phase: ClassVar[str | None] = None
     """The phase of the run that this behaviour stands for, from its start to its end."""
-    update_frequency: ClassVar[float | None] = None
-    """Epochs between two updates; -1: every step; None: only at start and end."""
 
     def __init__(self, modifier: AnyModifier, *, sparseml_compatible: bool = False) -> None:
         self.modifier = modifier
         self.sparseml_compatible = sparseml_compatible
-        self.schedule = self.make_schedule()
+        self.schedule = UpdateSchedule.of(modifier)
         self.training: Training
-
-    def make_schedule(self) -> UpdateSchedule:
-        """When updates are due."""
-        return UpdateSchedule(
-            start_epoch=self.modifier.start_epoch,
-            end_epoch=self.modifier.end_epoch,
-            update_frequency=self.update_frequency,
-        )
 
     def prepare(self, model: nn.Module, epoch: float) -> None:
         """Change the structure of `model` as it is at `epoch`, before an optimizer exists."""
@@ -65,10 +55,6 @@ class Behaviour(Generic[AnyModifier]):
     def initialize(self, training: Training) -> None:
         """Meet the run; nothing is changed yet."""
         self.training = training
-
-    def due(self, epoch: float) -> bool:
-        """Whether an update is due before the step at `epoch`."""
-        return self.schedule.due(epoch)
 
     def update(self, moment: Moment) -> None:
         """Do what is due, after backward and before the weights move."""

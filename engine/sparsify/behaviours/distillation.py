@@ -23,7 +23,6 @@ class Distillation(Behaviour[DistillationModifier]):
     """Mixes the task loss with the divergence from a teacher: (1 - hardness) · task + hardness · divergence."""
 
     phase = "distil"
-    update_frequency = -1.0
 
     def initialize(self, training: Training) -> None:
         super().initialize(training)
@@ -36,12 +35,16 @@ class Distillation(Behaviour[DistillationModifier]):
             )
 
     def loss(self, moment: Moment, parts: LossParts, outputs: Any, inputs: Mapping[str, Any]) -> LossParts:
-        if self.disabled or not self.schedule.acts(moment.epoch):
+        if self.disabled or not self._acts(moment.epoch):
             return parts
         taught = self._teacher_outputs(inputs)
         distilled = distillation_loss(outputs, taught, self.modifier.distill_output_keys, self.modifier.temperature)
         hardness = self.modifier.hardness
         return LossParts((1.0 - hardness) * parts.total + hardness * distilled, parts.task, distilled)
+
+    def _acts(self, epoch: float) -> bool:
+        """From the step that starts it: the loss is made before that step's update."""
+        return self.schedule.active or self.schedule.start_pending(epoch)
 
     def _teacher_outputs(self, inputs: Mapping[str, Any]) -> Any:
         teacher = self._teacher()

@@ -25,7 +25,6 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
     """Takes layers out at the start and, where there is an end within the run, puts them back there."""
 
     phase = "prune"
-    update_frequency = -1.0
 
     def __init__(self, modifier: LayerPruningModifier, *, sparseml_compatible: bool = False) -> None:
         super().__init__(modifier, sparseml_compatible=sparseml_compatible)
@@ -41,7 +40,7 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
         if self.dropped:
             return
         modules = dict(model.named_modules())
-        for name in self._names(model):
+        for name in self.names(model):
             if name not in modules:
                 raise UserError(
                     f"{self.modifier.name}: the model has no layer {plain(name)}", "name modules in full in `layers`"
@@ -57,17 +56,18 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
         self.dropped = {}
 
     def update(self, moment: Moment) -> None:
-        if moment.start:
+        if moment.starts:
             self.drop(self.training.model)
             self.say(moment, "update", f"{self.modifier.name}: {len(self.dropped)} layers dropped")
-        if moment.end:
+        if moment.ends:
             self.restore(self.training.model)
 
     def finalize(self, moment: Moment) -> None:
         if self.sparseml_compatible and self.modifier.end_epoch >= 0:
             self.restore(self.training.model)
 
-    def _names(self, model: nn.Module) -> list[str]:
+    def names(self, model: nn.Module) -> list[str]:
+        """The layers that are meant, by their full names."""
         layers = self.modifier.layers
         members = [layers] if isinstance(layers, str) else list(layers)
         named = [(name, module) for name, module in model.named_modules() if name]

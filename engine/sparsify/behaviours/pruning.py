@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from engine.errors import UserError
+from engine.recipes.interpolation import sparsity_at
 from engine.recipes.modifiers import (
     ConstantPruningModifier,
     GlobalMagnitudePruningModifier,
@@ -16,7 +17,6 @@ from engine.recipes.modifiers import (
     GradualPruningModifier,
     MagnitudePruningModifier,
 )
-from engine.recipes.schedule import UpdateSchedule, sparsity_at
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.masking import Masking
 from engine.sparsify.masks import create_masks
@@ -66,13 +66,6 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
 class GradualPruning(MaskingBehaviour[Gradual]):
     """Prunes the lowest scores to a sparsity that grows with the epoch."""
 
-    def make_schedule(self) -> UpdateSchedule:
-        return UpdateSchedule(
-            start_epoch=self.modifier.start_epoch,
-            end_epoch=self.modifier.end_epoch,
-            update_frequency=self.modifier.update_frequency,
-        )
-
     def initialize(self, training: Training) -> None:
         super().initialize(training)
         self.finals = self._finals()
@@ -94,20 +87,15 @@ class GradualPruning(MaskingBehaviour[Gradual]):
 
     def targets(self, epoch: float) -> list[float]:
         """Sparsity aimed at, for each parameter."""
+        compatible = self.sparseml_compatible
         return [
-            sparsity_at(
-                self.modifier,
-                epoch,
-                init_sparsity=init,
-                final_sparsity=final,
-                sparseml_compatible=self.sparseml_compatible,
-            )
-            for init, final in zip(self.inits, self.finals, strict=True)
+            sparsity_at(self.modifier, epoch, initial=initial, final=final, sparseml_compatible=compatible)
+            for initial, final in zip(self.inits, self.finals, strict=True)
         ]
 
     def update(self, moment: Moment) -> None:
         self.prune(moment, self.targets(moment.epoch))
-        if moment.end and not self.modifier.leave_enabled:
+        if moment.ends and not self.modifier.leave_enabled:
             self.masking.release()
 
     @torch.no_grad()
@@ -169,12 +157,10 @@ class MagnitudePruning(GradualPruning[GradualPruningModifier]):
 class ConstantPruning(MaskingBehaviour[ConstantPruningModifier]):
     """Holds what is exactly zero at zero; the masks are taken anew before every step."""
 
-    update_frequency = -1.0
-
     @torch.no_grad()
     def update(self, moment: Moment) -> None:
         self.masking.hold([parameter != 0.0 for parameter in self.masking.parameters])
-        if moment.end:
+        if moment.ends:
             self.masking.release()
 
 

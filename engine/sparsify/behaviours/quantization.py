@@ -36,12 +36,9 @@ class Quantization(Behaviour[QuantizationModifier]):
             quantize(model, self.settings, observes_in_eval=self.sparseml_compatible)
             self.converted = True
 
-    def due(self, epoch: float) -> bool:
-        return super().due(epoch) or self._freezes(epoch)
-
     def update(self, moment: Moment) -> None:
         model = self.training.model
-        if moment.start:
+        if moment.starts:
             self.convert(model)
         if self._freezes(moment.epoch):
             self.freeze(model)

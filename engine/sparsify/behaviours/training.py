@@ -6,16 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.errors import UserError
+from engine.recipes.learning_rate import learning_rate_at
 from engine.recipes.modifiers import (
     EpochRangeModifier,
     LearningRateFunctionModifier,
+    LearningRateModifier,
     Modifier,
     SetLearningRateModifier,
     SetWeightDecayModifier,
     SparsificationLoggingModifier,
     TrainableParamsModifier,
 )
-from engine.recipes.schedule import learning_rate_at
+from engine.recipes.stepped_rate import stepped_learning_rate_at
 from engine.sparsify.behaviours.base import Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.parameters import select_parameters
 
@@ -29,8 +31,6 @@ class Nothing(Behaviour[Modifier]):
 class LearningRateFunction(Behaviour[LearningRateFunctionModifier]):
     """Sets the learning rate before every step from the start to the end."""
 
-    update_frequency = -1.0
-
     def initialize(self, training: Training) -> None:
         super().initialize(training)
         self.groups = list(chosen_groups(training, self.modifier))
@@ -41,6 +41,16 @@ class LearningRateFunction(Behaviour[LearningRateFunctionModifier]):
             self.modifier, moment.epoch, steps_per_epoch, sparseml_compatible=self.sparseml_compatible
         )
         for group in self.groups:
+            group["lr"] = rate
+
+
+@behaviour_of(LearningRateModifier)
+class LearningRate(Behaviour[LearningRateModifier]):
+    """Sets the learning rate before every step as one of torch's schedulers would."""
+
+    def update(self, moment: Moment) -> None:
+        rate = stepped_learning_rate_at(self.modifier, moment.step, self.training.context.steps_per_epoch)
+        for group in self.training.optimizer.param_groups:
             group["lr"] = rate
 
 
@@ -79,10 +89,10 @@ class TrainableParams(Behaviour[TrainableParamsModifier]):
         self.before: dict[str, bool] = {}
 
     def update(self, moment: Moment) -> None:
-        if moment.start:
+        if moment.starts:
             self.before = {name: parameter.requires_grad for name, parameter in self.parameters.items()}
             self._set(dict.fromkeys(self.parameters, self.modifier.trainable))
-        if moment.end:
+        if moment.ends:
             self._set(self.before)
 
     def _set(self, trainable: dict[str, bool]) -> None:

@@ -36,8 +36,8 @@ def quantized_attention(
     """
     scores_product = getattr(module, SCORES, torch.matmul)
     context_product = getattr(module, CONTEXT, torch.matmul)
-    scaling = query.size(-1) ** -0.5 if scaling is None else scaling
-    scores = scores_product(query, key.transpose(2, 3)) * scaling
+    factor = query.size(-1) ** -0.5 if scaling is None else scaling
+    scores = scores_product(query, key.transpose(2, 3)) * factor
     if attention_mask is not None:
         scores = scores + attention_mask
     probabilities = F.dropout(F.softmax(scores, dim=-1), p=dropout, training=module.training)

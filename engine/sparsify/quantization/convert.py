@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import nn
 
 from engine.errors import UserError, plain
-from engine.sparsify.quantization.attention import is_attention, quantize_attention, use_quantized_attention
+from engine.sparsify.quantization.attention import SCORES, is_attention, quantize_attention, use_quantized_attention
 from engine.sparsify.quantization.fake_quantizer import FakeQuantizer, QuantizationArguments
 from engine.sparsify.quantization.layers import quantize_layer
 from engine.sparsify.quantization.settings import QuantizationSettings
@@ -60,7 +60,7 @@ class _Converter:
 
     def convert(self, module: nn.Module) -> None:
         settings = self.settings
-        if is_attention(module):
+        if is_attention(module) and not hasattr(module, SCORES):
             self._convert_attention(module)
         if type(module).__name__ in settings.excluded:
             return
