@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine.recipes.build import Placed, build_modifier
 from engine.recipes.nodes import Node, parse
@@ -92,4 +92,4 @@ def _metadata(reader: Reader, part: Part) -> Mapping[str, Any] | None:
     if part.metadata is None:
         return None
     value = reader.plain(part.metadata, None)
-    return value if isinstance(value, dict) else {"metadata": value}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {"metadata": value}

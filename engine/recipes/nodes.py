@@ -52,16 +52,21 @@ class Node:
 
 def parse(text: str, name: str) -> Node:
     """The tree of the single document in `text`; raises `RecipeError` for broken YAML."""
+    parser: Any = YAML(typ="safe", pure=True)
     try:
-        return _Composer(name, YAML(typ="safe", pure=True).parse(text)).document()
+        return _Composer(name, parser.parse(text)).document()
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        message = " ".join(str(part) for part in (error.problem, error.context) if part)
-        raise RecipeError([Problem(name, line, column, f"broken YAML: {message}")]) from None
+        raise RecipeError([_broken(name, error)]) from None
     except (YAMLError, ValueError, AttributeError, IndexError, TypeError, RecursionError) as error:
         # Besides its own errors the parser lets a few of Python's escape on texts that are no YAML at all.
         raise RecipeError([Problem(name, 0, 0, f"broken YAML: {str(error).splitlines()[0]}")]) from None
+
+
+def _broken(name: str, error: Any) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+    message = " ".join(str(part) for part in (error.problem, error.context) if part)
+    return Problem(name, line, column, f"broken YAML: {message}")
 
 
 class _Composer:

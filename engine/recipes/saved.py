@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict
 from typing import Any, cast
 
-from engine.recipes.modifiers import Modifier
+from engine.recipes.modifiers import Modifier, QuantizationArguments, QuantizationScheme
 from engine.recipes.nodes import scalar
 from engine.recipes.recipe import Recipe, Stage
 
@@ -54,7 +54,7 @@ def value_text(value: Any) -> str:
     """A value as YAML on one line that YAML 1.1 and 1.2 readers take for the same."""
     if value is None:
         return "null"
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, QuantizationScheme | QuantizationArguments):
         return value_text(asdict(value))
     if isinstance(value, Mapping):
         pairs = cast("Mapping[Any, Any]", value).items()

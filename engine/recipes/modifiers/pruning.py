@@ -119,6 +119,11 @@ class ConstantPruningModifier(Modifier):
         """Whether the mask stays after the end."""
         return False
 
+    @property
+    def global_sparsity(self) -> bool:
+        """Whether all parameters share one threshold."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class OBSPruningModifier(GradualPruningModifier):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from engine.recipes.modifiers.kinds import BadValueError, Boolean, Optional, Settings, Text, Whole, shown
+from engine.recipes.modifiers.kinds import BadValueError, Boolean, Kind, Optional, Settings, Text, Whole, shown
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ NAMED = {
     "tensorrt": QuantizationScheme(input_activations=WEIGHTS, target_hardware="tensorrt"),
 }
 
-_ARGUMENTS = {
+_ARGUMENTS: dict[str, Kind] = {
     "num_bits": Whole(minimum=2),
     "symmetric": Boolean(),
     "strategy": Text(("tensor", "channel")),
@@ -87,7 +87,7 @@ def _arguments(value: Any, default: QuantizationArguments) -> QuantizationArgume
     given = cast("Mapping[Any, Any]", value)
     _refuse_unknown(given, list(_ARGUMENTS))
     read: dict[str, Any] = {name: _ARGUMENTS[name].read(member) for name, member in given.items()}
-    return QuantizationArguments(**{"symmetric": default.symmetric, **read})
+    return replace(QuantizationArguments(symmetric=default.symmetric), **read)
 
 
 def _refuse_unknown(value: Mapping[Any, Any], known: list[str]) -> None:

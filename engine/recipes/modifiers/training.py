@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from engine.recipes.modifiers.base import Modifier
+from engine.recipes.modifiers.base import FieldFault, Modifier
 from engine.recipes.modifiers.kinds import (
     Anything,
+    BadValueError,
     Boolean,
     Fixed,
     Kind,
@@ -60,25 +62,61 @@ class SetLearningRateModifier(Modifier):
     """Sets the learning rate once, at the start."""
 
     name: ClassVar[str] = "SetLearningRateModifier"
-    end_is: ClassVar[str] = "never"
     learning_rate: float = field(metadata=POSITIVE_RATE)
     param_groups: tuple[int, ...] | None = field(default=None, metadata=GROUPS)
     constant_logging: bool = field(default=False, metadata=FLAG)
 
 
+_SCHEDULERS: dict[str, dict[str, float | None]] = {
+    "StepLR": {"step_size": None, "gamma": 0.1},
+    "MultiStepLR": {"milestones": None, "gamma": 0.1},
+    "ExponentialLR": {"gamma": None},
+    "CosineAnnealingWarmRestarts": {"cycle_epochs": None, "lr_min": 0.0},
+}
+"""The settings of each of torch's schedulers in a recipe, with their defaults; None where they must be given."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LearningRateModifier(Modifier):
-    """Sets a learning rate, then lets one of torch's schedulers change it."""
+    """Sets a learning rate, then lets one of torch's schedulers change it; its settings count in epochs."""
 
     name: ClassVar[str] = "LearningRateModifier"
-    lr_class: str = field(
-        metadata=kind(Text(("StepLR", "MultiStepLR", "ExponentialLR", "CosineAnnealingWarmRestarts")))
-    )
+    lr_class: str = field(metadata=kind(Text(tuple(_SCHEDULERS))))
     lr_kwargs: dict[str, Any] = field(metadata=kind(Settings()))
     init_lr: float = field(metadata=POSITIVE_RATE)
     start_epoch: float = field(metadata=EPOCH)
     constant_logging: bool = field(default=False, metadata=FLAG)
     update_frequency: float = field(default=-1.0, metadata=NEVER)
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        known = _SCHEDULERS[self.lr_class]
+        for name in self.lr_kwargs.keys() - known.keys():
+            yield FieldFault("lr_kwargs", f"has '{name}', which {self.lr_class} does not know ({', '.join(known)})")
+        for name, default in known.items():
+            if name not in self.lr_kwargs and default is None:
+                yield FieldFault("lr_kwargs", f"needs '{name}' for {self.lr_class}")
+            elif name in self.lr_kwargs:
+                yield from self._setting_faults(name)
+
+    def _setting_faults(self, name: str) -> Iterator[FieldFault]:
+        reader = Members(Number(minimum=0.0)) if name == "milestones" else _SETTING.get(name, Number(above=0.0))
+        try:
+            reader.read(self.lr_kwargs[name])
+        except BadValueError as fault:
+            yield FieldFault("lr_kwargs", f"'{name}' {fault}")
+
+    def setting(self, name: str) -> float:
+        """A setting of the scheduler, or its default."""
+        return float(self.lr_kwargs.get(name, _SCHEDULERS[self.lr_class].get(name)))
+
+    @property
+    def milestones(self) -> tuple[float, ...]:
+        """The epochs at which ``MultiStepLR`` lowers the rate."""
+        return Members(Number()).read(self.lr_kwargs.get("milestones", ()))
+
+
+_SETTING: dict[str, Kind] = {"lr_min": Number(minimum=0.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +124,6 @@ class SetWeightDecayModifier(Modifier):
     """Sets the weight decay of the optimizer's groups (None: all of them) once, at the start."""
 
     name: ClassVar[str] = "SetWeightDecayModifier"
-    end_is: ClassVar[str] = "never"
     weight_decay: float = field(metadata=kind(Number(minimum=0.0)))
     param_groups: tuple[int, ...] | None = field(default=None, metadata=GROUPS)
     constant_logging: bool = field(default=False, metadata=FLAG)
@@ -107,7 +144,6 @@ class SetParamModifier(Modifier):
     """Copies a constant into parameters once."""
 
     name: ClassVar[str] = "SetParamModifier"
-    end_is: ClassVar[str] = "never"
     params: str | tuple[str, ...] = field(metadata=kind(Selection()))
     val: Any = field(metadata=kind(Anything()))
     params_strict: bool = field(default=True, metadata=FLAG)

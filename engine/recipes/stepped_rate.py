@@ -1,0 +1,44 @@
+"""The learning rates of `LearningRateModifier`: torch's schedulers as functions of the step."""
+
+from __future__ import annotations
+
+import math
+
+from engine.recipes.clock import epoch_at, first_step_at
+from engine.recipes.modifiers import LearningRateModifier
+
+
+def stepped_learning_rate_at(modifier: LearningRateModifier, step: int, steps_per_epoch: int) -> float:
+    """The learning rate at optimizer step `step`, which is not before the modifier's start.
+
+    Factors are multiplied one after the other as torch does. From the end on the rate stays.
+    """
+    first = first_step_at(modifier.start_epoch, steps_per_epoch)
+    if modifier.end_epoch >= 0:
+        step = min(step, first_step_at(modifier.end_epoch, steps_per_epoch) - 1)
+    if modifier.lr_class == "CosineAnnealingWarmRestarts":
+        return _cosine(modifier, epoch_at(max(step, first), steps_per_epoch) - modifier.begins)
+    return _repeated(modifier.init_lr, modifier.setting("gamma"), _decays(modifier, step - first, steps_per_epoch))
+
+
+def _decays(modifier: LearningRateModifier, count: int, steps_per_epoch: int) -> int:
+    """How many times the rate was multiplied by gamma after `count` steps of the scheduler."""
+    if modifier.lr_class == "MultiStepLR":
+        reached = [round((epoch - modifier.begins) * steps_per_epoch) for epoch in modifier.milestones]
+        return sum(1 for step in reached if 0 < step <= count)
+    epochs = modifier.setting("step_size") if modifier.lr_class == "StepLR" else 1.0
+    return max(count, 0) // max(round(epochs * steps_per_epoch), 1)
+
+
+def _repeated(rate: float, factor: float, times: int) -> float:
+    for _ in range(times):
+        rate = rate * factor
+        if rate in (0.0, math.inf):
+            break
+    return rate
+
+
+def _cosine(modifier: LearningRateModifier, epoch: float) -> float:
+    low, cycle = modifier.setting("lr_min"), modifier.setting("cycle_epochs")
+    share = epoch % cycle / cycle
+    return low + (modifier.init_lr - low) * (1 + math.cos(math.pi * share)) / 2
