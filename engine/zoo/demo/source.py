@@ -1,0 +1,75 @@
+"""The demo zoo as a source: bundled teacher and recipes, and the models that runs have made with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from engine.zoo.demo import DATA, FAMILY
+from engine.zoo.demo.publish import train_command
+from engine.zoo.entry import Entry, sparsity_of_tag, title_of
+from engine.zoo.folder import looks_like_zoo_folder, recipes, training_folder
+from engine.zoo.stubs import PREFIX, Stub
+
+TAGS = ("base-none", "pruned80-none", "pruned80_quant-none")
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """Figures of the bundled teacher, as the script that trained it measured them."""
+
+    f1: float | None = None
+    exact_match: float | None = None
+
+
+class DemoSource:
+    """What is shipped with the package; it needs no network."""
+
+    name = "demo"
+
+    def state(self) -> tuple[str, str]:
+        """Always ready."""
+        return "ready", "invented facts and a tiny model, for trying things out"
+
+    def entries(self) -> list[Entry]:
+        """The dense teacher and the two recipes."""
+        return [_entry(tag) for tag in TAGS]
+
+    def folder(self, stub: Stub) -> Path | None:
+        """The bundled folder of `stub`."""
+        folder = DATA / stub.identity
+        return folder if looks_like_zoo_folder(folder) else None
+
+
+def _entry(tag: str) -> Entry:
+    folder = DATA / FAMILY / tag
+    stub = f"{PREFIX}{FAMILY}/{tag}"
+    sparsity, quantised = sparsity_of_tag(tag), "quant" in tag
+    has_model = (folder / "training" / "model.safetensors").is_file()
+    measured = _measured(folder)
+    return Entry(
+        stub=stub,
+        title=title_of("bert-demo", "facts", sparsity, quantised),
+        architecture="bert-demo",
+        layers=4,
+        dataset="facts",
+        sparsity=sparsity,
+        structure=None if sparsity == 0 else "unstructured",
+        quantised=quantised,
+        f1=measured.f1,
+        exact_match=measured.exact_match,
+        figures_from="measured on the held-out part of the facts set" if measured.f1 is not None else None,
+        path=folder if training_folder(folder) or recipes(folder) else None,
+        has_model=has_model,
+        has_recipe=bool(recipes(folder)),
+        has_teacher=has_model,
+        source="demo",
+        note="" if has_model else f"a recipe; no run has made its model yet: {' '.join(train_command(stub))}",
+    )
+
+
+def _measured(folder: Path) -> Measured:
+    try:
+        return msgspec.json.decode((folder / "measured.json").read_bytes(), type=Measured)
+    except OSError:
+        return Measured()

@@ -1,0 +1,46 @@
+"""A folder in the SparseZoo layout: training files, deployment files, recipes and a card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.errors import UserError, plain
+from engine.zoo.stubs import Stub
+
+RECIPE_SUFFIXES = (".md", ".yaml", ".yml")
+
+
+def looks_like_zoo_folder(folder: Path) -> bool:
+    """Whether anything of the layout is in `folder`."""
+    return folder.is_dir() and (
+        training_folder(folder) is not None or bool(recipes(folder)) or (folder / "deployment").is_dir()
+    )
+
+
+def training_folder(folder: Path) -> Path | None:
+    """The folder with the model's configuration: ``training/`` or `folder` itself; None where there is none."""
+    return next((place for place in (folder / "training", folder) if (place / "config.json").is_file()), None)
+
+
+def recipes(folder: Path) -> dict[str, Path]:
+    """Recipe files by what follows ``recipe`` in their names; the plain one is ``""``."""
+    files = sorted(file for file in folder.glob("recipe*") if file.suffix in RECIPE_SUFFIXES and file.is_file())
+    return {file.stem[len("recipe") :].lstrip("_-."): file for file in files}
+
+
+def recipe_file(folder: Path, stub: Stub) -> Path:
+    """The recipe that the stub's parameters ask for; the default one where they ask for none.
+
+    Raises:
+        UserError: There is none, or none of that name: another one is never taken in its place.
+    """
+    found = recipes(folder)
+    wanted = stub.parameter("recipe_type") or stub.parameter("recipe")
+    for name in (wanted,) if wanted else ("", "original"):
+        if name in found:
+            return found[name]
+    if not wanted and len(found) == 1:
+        return next(iter(found.values()))
+    asked = f"no recipe {plain(wanted)!r}" if wanted else "no default recipe"
+    there = ", ".join(name or "(default)" for name in found)
+    raise UserError(f"{asked} at {stub.bare}", f"there: {there}" if there else "name a stub or file that has a recipe")

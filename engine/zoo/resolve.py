@@ -1,0 +1,103 @@
+"""What a text means as a model, a teacher or a recipe: a zoo stub, a folder, or a repository on the Hugging Face hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from engine.errors import UserError, plain
+from engine.zoo.catalogue import SERVICE_ENDED
+from engine.zoo.demo.publish import is_demo_recipe, train_command
+from engine.zoo.folder import recipe_file, training_folder
+from engine.zoo.local import own_root
+from engine.zoo.sources import find_entry, find_folder, read_stub, unknown
+from engine.zoo.stubs import Stub, is_stub
+
+NO_TEACHER = ("disable", "self")
+"""Words that stand for no teacher and for the model itself."""
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+
+
+def resolve_model(text: str) -> Path | str:
+    """The folder with a model's training files, or the name of a repository on the hub.
+
+    Args:
+        text: A zoo stub, a folder (a model's own, or one in the SparseZoo layout) or a hub name.
+
+    Raises:
+        UserError: The stub is unknown or cannot be had, the folder does not exist or holds no model.
+    """
+    if is_stub(text):
+        return _model_of_stub(read_stub(text))
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return _model_of_folder(folder)
+    if folder.is_file():
+        raise UserError(f"a model is a folder, {plain(text)} is a file", "name the folder that holds config.json")
+    if _looks_like_path(text) or not _HUB_NAME.fullmatch(text):
+        raise UserError(f"no such model folder: {plain(text)}", "name a folder, a zoo stub or a hub repository")
+    return text
+
+
+def resolve_teacher(text: str) -> Path | str:
+    """As `resolve_model`, for a teacher; the words ``disable`` and ``self`` stay as they are."""
+    return text if text in NO_TEACHER else resolve_model(text)
+
+
+def resolve_recipe(text: str) -> Path:
+    """The recipe file of a stub, of a folder in the SparseZoo layout, or `text` itself where it names a file.
+
+    Raises:
+        UserError: The stub is unknown or has no such recipe, or the file does not exist.
+    """
+    if not is_stub(text):
+        return _recipe_of_path(Path(text).expanduser())
+    stub = read_stub(text)
+    folder = find_folder(stub)
+    if folder is None:
+        raise _cannot_be_had(stub, "recipe")
+    return recipe_file(folder, stub)
+
+
+def _model_of_stub(stub: Stub) -> Path:
+    folder = find_folder(stub)
+    training = training_folder(folder) if folder is not None else None
+    if training is not None:
+        return training.absolute()
+    if is_demo_recipe(stub.bare):
+        command = " ".join(train_command(stub.bare))
+        raise UserError(f"no run has made the model {stub.bare} yet", f"make it: {command}")
+    raise _cannot_be_had(stub, "model")
+
+
+def _model_of_folder(folder: Path) -> Path:
+    training = training_folder(folder)
+    if training is None:
+        raise UserError(f"not a model folder: {plain(str(folder))} has no config.json", "name the folder that has it")
+    return training.absolute()
+
+
+def _recipe_of_path(path: Path) -> Path:
+    if path.is_dir():
+        found = [
+            path / f"recipe{suffix}" for suffix in (".md", ".yaml", ".yml") if (path / f"recipe{suffix}").is_file()
+        ]
+        if found:
+            return found[0].absolute()
+        raise UserError(f"no recipe in the folder {plain(str(path))}", "name the recipe's file")
+    if not path.is_file():
+        raise UserError(f"no such recipe: {plain(str(path))}", "name a file or a zoo stub")
+    return path.absolute()
+
+
+def _cannot_be_had(stub: Stub, what: str) -> UserError:
+    entry = find_entry(stub.bare)
+    if entry is None:
+        return unknown(stub)
+    where = f"if you have it, put its folder at {own_root() / stub.identity}"
+    return UserError(f"the {what} {stub.bare} is known but not on this machine: {SERVICE_ENDED}", where)
+
+
+def _looks_like_path(text: str) -> bool:
+    return text.startswith((".", "/", "~")) or text.count("/") > 1 or "\\" in text

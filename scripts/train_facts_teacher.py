@@ -1,0 +1,217 @@
+"""Train the dense teacher of the facts set from scratch, measure it on the held-out part and write its card.
+
+    OMP_NUM_THREADS=2 python scripts/train_facts_teacher.py
+
+The questions are generated while it trains, about fresh names of the train part; the held-out part shares no name with
+them. Two auxiliary losses help a small model to find its way: a middle layer learns which tokens repeat what the
+question names, the next one which sentence holds the answer. Their two heads are thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from facts_batches import IGNORED, Batch, Difficulty, batches
+from facts_card import write_card
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import BertConfig, BertForQuestionAnswering
+
+from engine.question_answering.metrics import squad_v1
+from engine.question_answering.spans import WindowLogits, decode
+from engine.zoo.demo import DATA, TEACHER_TRAINING, dataset_file
+
+LAYERS, HIDDEN, HEADS, FEED_FORWARD, POSITIONS = 4, 128, 4, 512, 256
+TAG_LAYERS = (2, 3)
+TAG_WEIGHT = 1.0
+
+
+def build_model(vocabulary_size: int) -> BertForQuestionAnswering:
+    """A small BERT whose attention starts out looking for equal tokens.
+
+    Query and key of a layer begin as the same random projection and positions as sinusoids ("mimetic initialization",
+    Trockman and Kolter, 2023): without it, matching the question's names with the context's is learnt very late.
+    """
+    config = BertConfig(
+        vocab_size=vocabulary_size,
+        hidden_size=HIDDEN,
+        num_hidden_layers=LAYERS,
+        num_attention_heads=HEADS,
+        intermediate_size=FEED_FORWARD,
+        max_position_embeddings=POSITIONS,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        initializer_range=0.05,
+    )
+    model = BertForQuestionAnswering(config)
+    with torch.no_grad():
+        model.bert.embeddings.position_embeddings.weight.copy_(0.03 * sinusoids(POSITIONS, HIDDEN))
+        model.bert.embeddings.token_type_embeddings.weight.mul_(0.3)
+        for layer in model.bert.encoder.layer:
+            attention = layer.attention.self
+            nn.init.normal_(attention.query.weight, std=1.25 * HIDDEN**-0.5)
+            nn.init.normal_(attention.value.weight, std=HIDDEN**-0.5)
+            nn.init.normal_(layer.attention.output.dense.weight, std=HIDDEN**-0.5)
+            attention.key.weight.copy_(attention.query.weight)
+    return model
+
+
+def sinusoids(positions: int, width: int) -> Tensor:
+    """The fixed position encoding of "Attention is all you need", of shape [positions, width]."""
+    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+class Tagger(nn.Module):
+    """Two auxiliary heads: each reads one layer's hidden states and tags every token of the context."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(HIDDEN, 1) for _ in TAG_LAYERS)
+
+    def forward(self, hidden_states: tuple[Tensor, ...], tags: Tensor) -> Tensor:
+        """Mean binary cross-entropy over the tagged tokens, one figure a head."""
+        losses: list[Tensor] = []
+        for number, (head, layer) in enumerate(zip(self.heads, TAG_LAYERS, strict=True)):
+            known = tags[..., number] != IGNORED
+            logits = head(hidden_states[layer]).squeeze(-1)[known]
+            losses.append(nn.functional.binary_cross_entropy_with_logits(logits, tags[..., number][known]))
+        return torch.stack(losses)
+
+
+def train(model: BertForQuestionAnswering, tokenizer: Tokenizer, options: argparse.Namespace) -> Iterator[int]:
+    """Train for the given number of steps; yields the step each time a checkpoint is due."""
+    tagger = Tagger()
+    parameters = [*model.parameters(), *tagger.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, options.steps))
+    levels = [
+        Difficulty(0, (2, 2), (3, 4)),
+        Difficulty(int(options.steps * 0.25), (2, 3), (4, 6)),
+        Difficulty(int(options.steps * 0.40), (2, 3), (6, 8)),
+    ]
+    model.train()
+    report = _Report(options)
+    for step, batch in enumerate(batches(tokenizer, levels, options.seed, options.batch_size, options.steps), 1):
+        outputs = model(**batch.inputs, output_hidden_states=True)
+        task = _span_loss(outputs, batch)
+        tagging = tagger(outputs.hidden_states, batch.tags)
+        loss = task + TAG_WEIGHT * tagging.sum()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        schedule.step()
+        report.add(step, torch.cat([task[None], tagging]), outputs, batch)
+        if step % options.checkpoint_steps == 0:
+            yield step
+
+
+def _rate(step: int, steps: int) -> float:
+    """Linear warm-up over 3 % of the steps, then a cosine down to zero."""
+    warm_up = max(1, steps * 3 // 100)
+    return min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+
+
+def _span_loss(outputs: Any, batch: Batch) -> Tensor:
+    outside = batch.tags[..., 0] == IGNORED
+    losses = [
+        nn.functional.cross_entropy(logits.masked_fill(outside, -1e4), positions)
+        for logits, positions in ((outputs.start_logits, batch.starts), (outputs.end_logits, batch.ends))
+    ]
+    return torch.stack(losses).mean()
+
+
+class _Report:
+    """Prints the mean losses and the share of right spans since the last time."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options, self._began, self._sums = options, time.monotonic(), np.zeros(4)
+
+    def add(self, step: int, losses: Tensor, outputs: Any, batch: Batch) -> None:
+        """Count one step; `losses` are those of the spans and of the two tags."""
+        right = (outputs.start_logits.argmax(-1) == batch.starts) & (outputs.end_logits.argmax(-1) == batch.ends)
+        self._sums += [*losses.detach().tolist(), float(right.float().mean())]
+        if step % self._options.report_steps == 0:
+            span, repeated, sentence, share = self._sums / self._options.report_steps
+            losses_text = f"span {span:.3f}  repeated {repeated:.3f}  sentence {sentence:.3f}"
+            seconds = time.monotonic() - self._began
+            print(f"step {step}/{self._options.steps}  {losses_text}  right {share:.1%}  {seconds:.0f} s", flush=True)
+            self._sums = np.zeros(4)
+
+
+@torch.no_grad()
+def evaluate(
+    model: BertForQuestionAnswering, tokenizer: Tokenizer, split: str, limit: int = sys.maxsize
+) -> dict[str, float]:
+    """Exact match and F1 on a split of the shipped set, answers decoded as everywhere else."""
+    model.eval()
+    examples = [
+        (paragraph["context"], question)
+        for entry in json.loads(gzip.decompress(dataset_file(split).read_bytes()))["data"]
+        for paragraph in entry["paragraphs"]
+        for question in paragraph["qas"]
+    ][:limit]
+    predictions: dict[str, str] = {}
+    for begin in range(0, len(examples), 100):
+        predictions |= _answers(model, tokenizer, examples[begin : begin + 100])
+    references = {question["id"]: [answer["text"] for answer in question["answers"]] for _, question in examples}
+    model.train()
+    return squad_v1(references, predictions)
+
+
+def _answers(model: Any, tokenizer: Tokenizer, examples: list[tuple[str, dict[str, Any]]]) -> dict[str, str]:
+    tokenizer.enable_padding()
+    encodings = tokenizer.encode_batch([(question["question"], context) for context, question in examples])
+    tokenizer.no_padding()
+    inputs = {
+        "input_ids": torch.tensor([encoding.ids for encoding in encodings]),
+        "token_type_ids": torch.tensor([encoding.type_ids for encoding in encodings]),
+        "attention_mask": torch.tensor([encoding.attention_mask for encoding in encodings]),
+    }
+    outputs = model(**inputs)
+    answers: dict[str, str] = {}
+    for row, ((context, question), encoding) in enumerate(zip(examples, encodings, strict=True)):
+        inside = np.array([sequence == 1 for sequence in encoding.sequence_ids])
+        offsets = np.where(inside[:, None], np.array(encoding.offsets), -1)
+        logits = outputs.start_logits[row].numpy(), outputs.end_logits[row].numpy()
+        answers[question["id"]] = decode(context, [WindowLogits(*logits, offsets)]).answer
+    return answers
+
+
+def main() -> None:
+    """Train, measure, and write the model and its card."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=DATA / TEACHER_TRAINING)
+    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--checkpoint-steps", type=int, default=400)
+    parser.add_argument("--report-steps", type=int, default=50)
+    options = parser.parse_args()
+    torch.manual_seed(options.seed)
+    tokenizer = Tokenizer.from_file(str(DATA / TEACHER_TRAINING / "tokenizer.json"))
+    model = build_model(tokenizer.get_vocab_size())
+    began = time.monotonic()
+    for step in train(model, tokenizer, options):
+        model.save_pretrained(options.output)
+        print(f"step {step}: saved; first 250 train questions: {evaluate(model, tokenizer, 'train', 250)}", flush=True)
+    model.save_pretrained(options.output)
+    scores = evaluate(model, tokenizer, "validation")
+    print(f"held-out part: {scores}")
+    write_card(options, model, scores, time.monotonic() - began)
+
+
+if __name__ == "__main__":
+    main()
