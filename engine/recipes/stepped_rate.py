@@ -26,8 +26,7 @@ def _decays(modifier: LearningRateModifier, count: int, steps_per_epoch: int) ->
     if modifier.lr_class == "MultiStepLR":
         reached = [round((epoch - modifier.begins) * steps_per_epoch) for epoch in modifier.milestones]
         return sum(1 for step in reached if 0 < step <= count)
-    epochs = modifier.setting("step_size") if modifier.lr_class == "StepLR" else 1.0
-    return max(count, 0) // max(round(epochs * steps_per_epoch), 1)
+    return max(count, 0) // max(round(modifier.setting("step_size") * steps_per_epoch), 1)
 
 
 def _repeated(rate: float, factor: float, times: int) -> float:

@@ -42,6 +42,13 @@ class PerLayerDistillationModifier(Modifier):
     project_features: bool = field(default=True, metadata=FLAG)
     epsilon: float = field(default=1e-6, metadata=kind(Number(minimum=0.0)))
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named = self.student_layer_names or self.teacher_layer_names
+        for name in ("student_layer_names", "teacher_layer_names"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, named)
+
     def faults(self) -> Iterator[FieldFault]:
         yield from super().faults()
         student, teacher = self.student_layer_names, self.teacher_layer_names

@@ -90,5 +90,5 @@ class SchemeQuantizationModifier(AnyQuantizationModifier):
     )
     ignore: tuple[str, ...] = field(default=(), metadata=kind(Names()))
     model_fuse_fn_name: str | None = field(default=None, metadata=kind(Optional(Text())))
-    model_fuse_fn_kwargs: dict[str, Any] | None = field(default=None, metadata=SETTINGS)
+    model_fuse_fn_kwargs: dict[str, Any] = field(default_factory=dict[str, Any], metadata=kind(Settings()))
     strict: bool = field(default=True, metadata=FLAG)

@@ -88,6 +88,13 @@ class LearningRateModifier(Modifier):
     constant_logging: bool = field(default=False, metadata=FLAG)
     update_frequency: float = field(default=-1.0, metadata=NEVER)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lr_class == "ExponentialLR":
+            # One factor an epoch is a step scheduler with steps of one epoch; so it is also saved.
+            object.__setattr__(self, "lr_class", "StepLR")
+            object.__setattr__(self, "lr_kwargs", {**self.lr_kwargs, "step_size": 1.0})
+
     def faults(self) -> Iterator[FieldFault]:
         yield from super().faults()
         known = _SCHEDULERS[self.lr_class]
