@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
@@ -24,6 +24,7 @@ from sqa_tui.screens import run_charts, run_words
 from sqa_tui.screens.run_charts import Plan
 from sqa_tui.screens.run_panes import PANES, PaneChoice, slots
 from sqa_tui.screens.run_steering import Steering
+from sqa_tui.states import ACTIVE
 from sqa_tui.watchers.messages import EventsRead, LogRead, RunAssessed
 from sqa_tui.watchers.run_watcher import RunWatcher
 from sqa_tui.widgets import axes
@@ -41,11 +42,8 @@ class RunScreen(Steering, Screen[None]):
     """Shows one run directory. A watcher thread reads it; this screen handles its messages and steers the engine."""
 
     CSS_PATH = "run.tcss"
-    AUTO_FOCUS = None
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings_of("run"),
-        *(Binding(str(number), f"pane('{pane}')", pane, show=False) for number, pane in enumerate(PANES, start=1)),
-    ]
+    AUTO_FOCUS = ""
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("run")
 
     def __init__(self, run_path: Path) -> None:
         super().__init__()
@@ -75,7 +73,7 @@ class RunScreen(Steering, Screen[None]):
             )
             yield LineChart("learning rate", id="rate", empty="no learning rate reported yet")
             yield LayersPane(id="layers")
-            yield LineChart("throughput", id="speed", empty="no throughput reported yet")
+            yield LineChart("throughput", id="speed", from_zero=True, empty="no throughput reported yet")
         yield SegmentsLine(id="next")
         with Container(id="logs"):
             yield TextPane("journal", id="journal", empty="nothing happened yet")
@@ -127,12 +125,13 @@ class RunScreen(Steering, Screen[None]):
     def _show_header(self) -> None:
         view, state = self.view, self.state
         assessment = self.assessment or Assessment("", "")
-        left = state.eta_seconds if state and not view.ending else None
+        notices = run_words.notices(view, self.assessment)
+        left = state.eta_seconds if state and assessment.state in ACTIVE else None
         self.query_one("#status", RunHeader).show(
             RunStatus(
                 self.run_directory.slug,
                 assessment.state,
-                assessment.reason,
+                "" if notices and assessment.state not in ACTIVE else assessment.reason,
                 view.epoch,
                 view.total_epochs,
                 view.progress,
@@ -140,7 +139,7 @@ class RunScreen(Steering, Screen[None]):
                 view.device,
             )
         )
-        self.query_one("#notice", SegmentsLine).show(*run_words.notices(view, self.assessment))
+        self.query_one("#notice", SegmentsLine).show(*notices)
 
     def _show_charts(self) -> None:
         view, plan = self.view, self.plan
@@ -181,7 +180,31 @@ class RunScreen(Steering, Screen[None]):
         self.set_class(count < 4, "-compact")
         self.set_class(choice.maximised in LOGS, "-log")
 
-    def action_pane(self, pane: str) -> None:
+    def action_pane_loss(self) -> None:
+        """Show the losses."""
+        self._choose("loss")
+
+    def action_pane_scores(self) -> None:
+        """Show F1 and EM."""
+        self._choose("scores")
+
+    def action_pane_sparsity(self) -> None:
+        """Show the sparsity."""
+        self._choose("sparsity")
+
+    def action_pane_rate(self) -> None:
+        """Show the learning rate."""
+        self._choose("rate")
+
+    def action_pane_layers(self) -> None:
+        """Show the layers."""
+        self._choose("layers")
+
+    def action_pane_speed(self) -> None:
+        """Show the throughput."""
+        self._choose("speed")
+
+    def _choose(self, pane: str) -> None:
         """Show a pane and give it the keyboard."""
         self._choice.choose(pane, slots(*self.size))
         self._arrange()

@@ -41,7 +41,7 @@ def notices(view: RunView, assessment: Assessment | None) -> list[tuple[Words, .
         return [*lines, ((f"→ {ending.hint}", "foreground"),)] if ending.hint else lines
     if assessment and state in ("killed", "failed", "unknown", "stalled"):
         mark = {"killed": "☠", "failed": "✗", "stalled": "!"}.get(state, "?")
-        return [((f"{mark} {state}: {assessment.reason}", f"state-{state}"),)]
+        return [((f"{mark} {assessment.reason}", f"state-{state}"),)]
     serious = [alert for alert in view.alerts if alert.level in ("warning", "error")]
     if not serious or ending:
         return []

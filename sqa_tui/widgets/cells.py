@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -37,6 +37,13 @@ class CellRow:
                     self.glyphs[x + 1], self.styles[x + 1] = "", style
             x += size
         return x
+
+    def put_cut(self, x: int, text: str, style: Style = PLAIN, end: int | None = None) -> int:
+        """As `put`, with an ellipsis where `text` does not fit before cell `end`."""
+        limit = self.width if end is None else end
+        if x + cell_len(text) <= limit:
+            return self.put(x, text, style)
+        return self.put(x, f"{set_cell_size(text, max(limit - x - 1, 0))}…", style) if x < limit else x
 
     def put_right(self, text: str, style: Style = PLAIN, end: int | None = None) -> int:
         """Write `text` so that it ends before cell `end` (the row's end by default); returns its first cell."""

@@ -15,8 +15,9 @@ from sqa_tui.widgets.columns import Columns
 class FoldedCurves:
     """What a chart remembers: columns of every curve, raw and smoothed, and a value axis that only ever widens."""
 
-    def __init__(self, bounds: tuple[float, float] | None) -> None:
+    def __init__(self, bounds: tuple[float, float] | None = None, *, from_zero: bool = False) -> None:
         self._bounds = bounds
+        self._from_zero = from_zero
         self._axis: ValueAxis | None = None
         self._columns: dict[tuple[str, bool], tuple[Track, Columns]] = {}
 
@@ -63,6 +64,7 @@ class FoldedCurves:
             self._axis = ValueAxis(*self._bounds)
             return
         spans = list(self._spans(logarithmic))
+        spans += [(0.0, 0.0)] if self._from_zero and spans and not logarithmic else []
         spans += [(reference.value, reference.value) for reference in data.references if spans]
         if not spans:
             self._axis = None

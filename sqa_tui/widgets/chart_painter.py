@@ -183,7 +183,8 @@ class Painter:
 
     def _legend(self) -> list[tuple[str, str, str]]:
         items: list[tuple[str, str, str]] = []
-        for curve in self._data.curves:
+        # What is drawn last, on top, is what matters most: it comes first where there is no room for all.
+        for curve in reversed(self._data.curves):
             value = None if curve.planned else self._read(curve)
             if value is not None:
                 items.append((curve.mark or LINES[curve.dash], f"{curve.name} {self._look.value(value)}", curve.colour))

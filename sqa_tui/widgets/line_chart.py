@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 
+from sqa_tui.actions import bindings_of
 from sqa_tui.widgets import axes
 from sqa_tui.widgets.axes import Format
 from sqa_tui.widgets.bands import lanes
@@ -21,6 +22,8 @@ from sqa_tui.widgets.diff_pane import DiffPane
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
 """Weights of the past that the smoothing key walks through."""
+FAR = 10
+"""Cells of a far step of the crosshair."""
 MOST_LANES = 2
 """Rows of phase names above a plot that has the room."""
 SMALLEST = (24, 4)
@@ -30,15 +33,7 @@ SMALLEST = (24, 4)
 class LineChart(DiffPane, can_focus=True):
     """Curves over epochs. `show` takes a frozen `ChartData`; only points added since the last call are looked at."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Crosshair left", show=False),
-        Binding("right", "move(1)", "Crosshair right", show=False),
-        Binding("shift+left", "move(-10)", "Crosshair far left", show=False),
-        Binding("shift+right", "move(10)", "Crosshair far right", show=False),
-        Binding("escape", "hide_crosshair", "Hide crosshair", show=False),
-        Binding("y", "logarithmic", "Logarithmic axis", show=False),
-        Binding("w", "smooth", "Smoothing", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("chart")
     DEFAULT_CSS = "LineChart { height: 1fr; }"
 
     @dataclass
@@ -57,6 +52,7 @@ class LineChart(DiffPane, can_focus=True):
         value: Format = axes.number,
         tick: Format = axes.tick_number,
         bounds: tuple[float, float] | None = None,
+        from_zero: bool = False,
         empty: str = "no values yet",
         id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
@@ -67,13 +63,14 @@ class LineChart(DiffPane, can_focus=True):
             value: formats a value of the legend.
             tick: formats a value at the axis, in at most six cells.
             bounds: fixed ends of the value axis; else round ends around the values.
+            from_zero: whether round ends include zero.
             empty: said while there is no value.
             id: the widget's name in stylesheets and queries.
         """
         super().__init__(id=id)
         self._look = Look(title, value, tick, empty)
         self._data = ChartData()
-        self._folded = FoldedCurves(bounds)
+        self._folded = FoldedCurves(bounds, from_zero=from_zero)
 
     @property
     def data(self) -> ChartData:
@@ -94,13 +91,21 @@ class LineChart(DiffPane, can_focus=True):
         """Put the crosshair at epoch `x`, or away."""
         self._change(crosshair=x)
 
-    def action_move(self, cells: int) -> None:
-        """Move the crosshair; it starts at the newest value."""
-        end = axis_end(self._data)
-        step = end / Frame.of(*self.size, 0).width
-        x = self._newest() if self._look.crosshair is None else self._look.crosshair + cells * step
-        self.set_crosshair(min(max(x, 0.0), end))
-        self.post_message(self.CrosshairMoved(self._look.crosshair))
+    def action_crosshair_left(self) -> None:
+        """Move the crosshair to the left; it starts at the newest value."""
+        self._move(-1)
+
+    def action_crosshair_right(self) -> None:
+        """Move the crosshair to the right."""
+        self._move(1)
+
+    def action_crosshair_far_left(self) -> None:
+        """Move the crosshair far to the left."""
+        self._move(-FAR)
+
+    def action_crosshair_far_right(self) -> None:
+        """Move the crosshair far to the right."""
+        self._move(FAR)
 
     def action_hide_crosshair(self) -> None:
         """Take the crosshair away."""
@@ -138,6 +143,13 @@ class LineChart(DiffPane, can_focus=True):
         rows += [painter.lane_row(width, lane) for lane in named[: frame.lanes]]
         rows += painter.plot_rows(width)
         return [*rows, painter.bottom_row(width)]
+
+    def _move(self, cells: int) -> None:
+        end = axis_end(self._data)
+        step = end / Frame.of(*self.size, 0).width
+        x = self._newest() if self._look.crosshair is None else self._look.crosshair + cells * step
+        self.set_crosshair(min(max(x, 0.0), end))
+        self.post_message(self.CrosshairMoved(self._look.crosshair))
 
     def _change(self, **fields: object) -> None:
         changed = replace(self._look, **fields)  # type: ignore[arg-type]

@@ -47,14 +47,13 @@ class RunHeader(DiffPane):
         status, row = self._status, CellRow(width)
         colour = self.palette.style(f"state-{status.state or 'unknown'}", bold=True)
         x = row.put(1, f"{glyph(status.state) if status.state else '…'} ", colour)
-        x = row.put(x, _cut(status.name, max(width // 4, 12)), self.palette.style("emphasis", bold=True))
+        x = row.put_cut(x, status.name, self.palette.style("emphasis", bold=True), end=x + max(width // 4, 12))
         x = row.put(x + 2, status.state or "reading", colour)
         x = self._put_progress(row, x + 2, width)
         for text in (_time_left(status), status.device):
             x = row.put(x + 2, text, self.palette.style("foreground")) if text else x
-        room = width - x - 3
-        if status.reason and room > 12:
-            row.put(x + 3, _cut(status.reason, room), self.palette.style("muted"))
+        if status.reason and width - x > 16:
+            row.put_cut(x + 3, status.reason, self.palette.style("muted"), end=width - 1)
         return [row]
 
     def _put_progress(self, row: CellRow, x: int, width: int) -> int:
@@ -76,7 +75,3 @@ def _epochs(status: RunStatus) -> str:
 
 def _time_left(status: RunStatus) -> str:
     return f"ETA {duration(status.seconds_left):<9}" if status.seconds_left is not None else ""
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"

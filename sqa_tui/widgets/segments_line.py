@@ -41,5 +41,5 @@ class SegmentsLine(DiffPane):
             if number and x + cell_len(self._separator + text) > width:
                 break
             x = row.put(x, self._separator, self.palette.style("chart-axis")) if number else x
-            x = row.put(x, text, self.palette.style(colour))
+            x = row.put_cut(x, text, self.palette.style(colour))
         return row

@@ -94,7 +94,7 @@ class TextPane(FramedPane):
     def _row(self, line: TextLine, width: int) -> CellRow:
         row = CellRow(width)
         x = row.put(0, line.prefix, self._dim()) if line.prefix else 0
-        row.put(x, line.text, self.palette.style(line.colour))
+        row.put_cut(x, line.text, self.palette.style(line.colour))
         return row
 
     def _dim(self) -> Style:
