@@ -109,7 +109,10 @@ def _is_alive(lock: str, identity: ProcessIdentity | None) -> bool | None:
 
 
 def _judge(found: _Evidence) -> Assessment:
-    if _exited(found):
+    if _is_loading(found):
+        pid = found.identity.pid if found.identity else "?"
+        return Assessment("starting", f"process {pid} is loading, no event of it yet")
+    if found.state.outcome is not None:
         return _from_exit(found)
     if found.state.last_event_at is None and found.lock != "held":
         return _before_first_event(found)
@@ -120,17 +123,15 @@ def _judge(found: _Evidence) -> Assessment:
     return _living(found)
 
 
-def _exited(found: _Evidence) -> bool:
-    """Whether the last word is an exit event and no new engine has been started since."""
-    if found.state.outcome is None:
+def _is_loading(found: _Evidence) -> bool:
+    """Whether an engine lives that was started after the last event: what the log says is about an earlier one."""
+    if found.identity is None or not found.identity.alive():
         return False
     try:
         started = found.directory.process_file.stat().st_mtime
     except OSError:
-        return True
-    moment = found.state.last_event_at
-    process = found.identity.alive() if found.identity else False
-    return not (process and moment is not None and started > moment)
+        return False
+    return found.state.last_event_at is None or started > found.state.last_event_at
 
 
 def _from_exit(found: _Evidence) -> Assessment:
@@ -145,10 +146,7 @@ def _from_exit(found: _Evidence) -> Assessment:
 def _before_first_event(found: _Evidence) -> Assessment:
     if found.identity is None:
         return _never_started(found)
-    process = found.identity.alive()
-    if process:
-        return Assessment("starting", f"process {found.identity.pid} is loading, no event yet")
-    if process is None:
+    if found.identity.alive() is None:
         return Assessment("unknown", f"process {found.identity.pid} on {plain(found.identity.host)}, no event yet")
     line = last_console_line(found.directory)
     said = f"; console: {line}" if line else ""

@@ -84,6 +84,11 @@ class RunRecorder:
         """Whether somebody asked for an end: write a checkpoint, then `finish("stopped", …)`."""
         return self._stop.is_set()
 
+    @property
+    def blocked(self) -> str | None:
+        """Why the log cannot be written at the moment (a full disk), in the system's words; None where it can."""
+        return self._events.blocked
+
     def request_stop(self) -> None:
         """Make `stop_requested` true; SIGTERM and SIGINT do so."""
         self._stop.set()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_forking = threading.local()
 
 
 def install_signal_handlers(on_stop: Callable[[], None], on_now: Callable[[], None]) -> None:
@@ -26,7 +27,7 @@ def install_signal_handlers(on_stop: Callable[[], None], on_now: Callable[[], No
     signal.set_wakeup_fd(sending, warn_on_full_buffer=False)
     for number in STOP_SIGNALS:
         signal.signal(number, _left_to_the_pipe)
-    os.register_at_fork(after_in_child=_default_in_child)
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_default_in_child)
     listener = threading.Thread(target=_listen, args=(receiving, on_stop, on_now), name="signals", daemon=True)
     listener.start()
 
@@ -35,12 +36,22 @@ def _left_to_the_pipe(number: int, frame: FrameType | None) -> None:
     """Python needs a handler, else the signal would end the process; the pipe has its number already."""
 
 
+def _hold() -> None:
+    # A signal that reaches a new worker before it has its own handlers would be told to the engine and not end it.
+    _forking.mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def _let_go() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _forking.mask)
+
+
 def _default_in_child() -> None:
     # A worker must die of SIGTERM, leave Ctrl-C to the engine, and not write into the engine's pipe.
     with contextlib.suppress(ValueError, OSError):
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _let_go()
 
 
 def _listen(receiving: int, on_stop: Callable[[], None], on_now: Callable[[], None]) -> None:
