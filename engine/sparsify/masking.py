@@ -21,6 +21,7 @@ class Masking:
         self._weights: list[torch.Tensor] = list(self.parameters)
         self.active = False
         self._zeros: list[int] | None = None
+        self._steps_unmasked = 0
         self._hooks: dict[int, Any] = {}
 
     @torch.no_grad()
@@ -30,30 +31,38 @@ class Masking:
             mask.to(device=parameter.device, dtype=parameter.dtype)
             for mask, parameter in zip(masks, self.parameters, strict=True)
         ]
-        self._zeros = [mask.numel() - int(torch.count_nonzero(mask)) for mask in self.masks]
+        self._zeros = count_zeros(self.masks)
         self.active = True
         self._hook_gradients()
         self.apply()
 
     @torch.no_grad()
     def apply(self) -> None:
-        """Multiply the weights by their masks, if these are at work."""
-        if self.active and self.masks:
+        """Multiply the weights by their masks, if these are at work; called after every optimizer step."""
+        if not self.active:
+            self._forget_count()
+        elif self.masks:
             torch._foreach_mul_(self._weights, self.masks)  # pyright: ignore[reportPrivateImportUsage]
 
     def release(self) -> None:
         """Let weights and gradients go."""
         self.active = False
-        self._zeros = None
+        self._zeros, self._steps_unmasked = None, 0
         for hook in self._hooks.values():
             hook.remove()
         self._hooks.clear()
 
     def zeros(self) -> list[int]:
         """Zeros of each parameter: of the masks while they are at work, of the weights otherwise."""
-        if self._zeros is not None:
-            return self._zeros
-        return [parameter.numel() - int(torch.count_nonzero(parameter.detach())) for parameter in self.parameters]
+        if self._zeros is None:
+            self._zeros = count_zeros(self.parameters)
+        return self._zeros
+
+    def _forget_count(self) -> None:
+        """Without masks zeros fill up within a few steps and then stay few: count after 1, 2, 4, 8 … steps."""
+        self._steps_unmasked += 1
+        if self._steps_unmasked & (self._steps_unmasked - 1) == 0:
+            self._zeros = None
 
     def state_dict(self) -> dict[str, Any]:
         """Masks as booleans and whether they are at work."""
@@ -70,3 +79,11 @@ class Masking:
         for index, parameter in enumerate(self.parameters):
             if index not in self._hooks and parameter.requires_grad:
                 self._hooks[index] = parameter.register_hook(lambda gradient, at=index: gradient * self.masks[at])
+
+
+def count_zeros(tensors: Sequence[torch.Tensor]) -> list[int]:
+    """Exact zeros in each of `tensors`, with one wait for the device."""
+    if not tensors:
+        return []
+    kept = torch.stack([torch.count_nonzero(tensor.detach()) for tensor in tensors]).tolist()
+    return [tensor.numel() - count for tensor, count in zip(tensors, kept, strict=True)]

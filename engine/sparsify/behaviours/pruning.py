@@ -18,7 +18,7 @@ from engine.recipes.modifiers import (
     MagnitudePruningModifier,
 )
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
-from engine.sparsify.masking import Masking
+from engine.sparsify.masking import Masking, count_zeros
 from engine.sparsify.masks import create_masks
 from engine.sparsify.parameters import NamedParameters, select_parameters
 
@@ -159,7 +159,9 @@ class ConstantPruning(MaskingBehaviour[ConstantPruningModifier]):
 
     @torch.no_grad()
     def update(self, moment: Moment) -> None:
-        self.masking.hold([parameter != 0.0 for parameter in self.masking.parameters])
+        # Held weights stay zero, so an equal number of zeros is the same mask.
+        if not self.masking.active or count_zeros(self.masking.parameters) != self.masking.zeros():
+            self.masking.hold([parameter != 0.0 for parameter in self.masking.parameters])
         if moment.ends:
             self.masking.release()
 
