@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from sqa_tui.answers import Answered, Greeting
+
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
 
@@ -33,3 +35,33 @@ class WatcherFailed(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, WatcherFailed) and message.watcher == self.watcher
+
+
+@dataclass
+class ModelReady(Message):
+    """The child process of an answer client has loaded its model."""
+
+    client: str
+    """The client's name."""
+    greeting: Greeting
+
+
+@dataclass
+class QuestionAnswered(Message):
+    """A model answered."""
+
+    client: str
+    request: int
+    """What `AnswerClient.ask` returned."""
+    answered: Answered
+
+
+@dataclass
+class QuestionFailed(Message):
+    """A model could not be loaded, or could not answer; the next question tries again with a new process."""
+
+    client: str
+    request: int | None
+    """None where the model could not be loaded."""
+    reason: str
+    """One line."""

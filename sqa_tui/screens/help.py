@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from rich.text import Text
+from textual import getters
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.screen import Screen
@@ -12,13 +11,11 @@ from textual.widgets import Footer, Static
 
 from engine.errors import plain
 from sqa_tui.actions import SCREEN_TITLES, actions_of, bindings_of
+from sqa_tui.app import SqaApp
 from sqa_tui.paths import settings_file, user_themes
 from sqa_tui.settings import describe_settings
 from sqa_tui.states import GLYPHS
 from sqa_tui.widgets.lines import TitleBar
-
-if TYPE_CHECKING:
-    from sqa_tui.app import SqaApp
 
 KEY_WIDTH = 14
 """Cells of the column of keys and names."""
@@ -29,6 +26,7 @@ class HelpScreen(Screen[None]):
 
     CSS_PATH = "help.tcss"
     BINDINGS = bindings_of("help")
+    app = getters.app(SqaApp)
 
     def compose(self) -> ComposeResult:
         yield TitleBar("Help")
@@ -50,7 +48,7 @@ class HelpScreen(Screen[None]):
         return page
 
     def _themes(self) -> list[tuple[str, str]]:
-        app = cast("SqaApp", self.app)
+        app = self.app
         broken = [(plain(failure.path.name), plain(failure.reason)) for failure in app.loaded_themes.failures]
         return [("F2", f"{len(app.available_themes)} themes"), *[(f"✗ {name}", reason) for name, reason in broken]]
 

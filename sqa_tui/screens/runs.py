@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from rich.text import Text
-from textual import on, work
+from textual import getters, on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
@@ -13,6 +11,7 @@ from textual.widgets import Footer, Input, Static
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory
 from sqa_tui.actions import bindings_of
+from sqa_tui.app import SqaApp
 from sqa_tui.messages import RunsListed, WatcherFailed
 from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.run_rows import count_states, row_of
@@ -20,9 +19,6 @@ from sqa_tui.states import ACTIVE, glyph
 from sqa_tui.watchers.run_list import RunListWatcher
 from sqa_tui.widgets.lines import Lines, Piece, TitleBar
 from sqa_tui.widgets.run_list import RunList, RunRow
-
-if TYPE_CHECKING:
-    from sqa_tui.app import SqaApp
 
 EMPTY = Text.assemble(
     ("No runs yet.\n\n", "bold"),
@@ -40,6 +36,7 @@ class RunsScreen(Screen[None]):
     CSS_PATH = "runs.tcss"
     BINDINGS = bindings_of("runs")
     AUTO_FOCUS = "#list"
+    app = getters.app(SqaApp)
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +56,7 @@ class RunsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False
-        self._watcher = RunListWatcher(self, cast("SqaApp", self.app).settings.poll_seconds)
+        self._watcher = RunListWatcher(self, self.app.settings.poll_seconds)
         self._watcher.start()
 
     def on_unmount(self) -> None:
@@ -108,15 +105,15 @@ class RunsScreen(Screen[None]):
     def action_open(self) -> None:
         row = self._selected
         if row:
-            self._app.open_run(row.path)
+            self.app.open_run(row.path)
 
     def action_new_run(self) -> None:
-        self._app.open_new_run()
+        self.app.open_new_run()
 
     def action_ask(self) -> None:
         row = self._selected
         if row:
-            self._app.open_ask(row.path)
+            self.app.open_ask(row.path)
 
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
@@ -153,7 +150,7 @@ class RunsScreen(Screen[None]):
         if row is None:
             return
         question = ConfirmScreen(f"Stop {row.name}?", "It writes a checkpoint first and can be resumed from there.")
-        if not self._app.settings.confirm_stop or await self.app.push_screen_wait(question):
+        if not self.app.settings.confirm_stop or await self.app.push_screen_wait(question):
             stop_engine(RunDirectory(row.path))
             self.notify(f"{row.name} was asked to stop", markup=False)
 
@@ -161,10 +158,6 @@ class RunsScreen(Screen[None]):
     def _selected(self) -> RunRow | None:
         found = self.query(RunList)
         return found.first().selected if found else None
-
-    @property
-    def _app(self) -> SqaApp:
-        return cast("SqaApp", self.app)
 
 
 def _summary(rows: tuple[RunRow, ...], shown: int) -> tuple[Piece, ...]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from textual import events
+from textual import events, getters
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
+
+from sqa_tui.app import SqaApp
 
 
 class TooSmallScreen(Screen[None]):
     """Says what size is needed, and leaves by itself when the terminal has it."""
 
     CSS_PATH = "too_small.tcss"
+    app = getters.app(SqaApp)
 
     def __init__(self, columns: int, rows: int) -> None:
         super().__init__()
@@ -32,5 +35,6 @@ class TooSmallScreen(Screen[None]):
             if self.is_current:
                 self.app.pop_screen()
             return
-        text = f"sqa-tui needs {needed[0]}×{needed[1]} cells\nthis terminal has {columns}×{rows}\n\nenlarge it, or q to quit"
+        sizes = f"sqa-tui needs {needed[0]}×{needed[1]} cells\nthis terminal has {columns}×{rows}"
+        text = f"{sizes}\n\nenlarge it, or press q to quit"
         self.query_one("#need", Static).update(text)

@@ -1,0 +1,123 @@
+"""Choosing one of several values, or typing another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from engine.errors import plain
+from sqa_tui.actions import bindings_of
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value one can pick: what it is called, and a few words about it."""
+
+    value: str
+    label: str
+    note: str = ""
+    disabled: bool = False
+
+
+class PickScreen(ModalScreen[str | None]):
+    """Typing filters the choices, Enter takes the highlighted one; None when cancelled."""
+
+    CSS_PATH = "pick.tcss"
+    BINDINGS = bindings_of("pick")
+    AUTO_FOCUS = "#typed"
+
+    def __init__(
+        self, title: str, choices: Sequence[Choice], *, current: str = "", free: str = "", edit: bool = False
+    ) -> None:
+        """`free` says what else may be typed (nothing else if empty); `edit` starts with the current value typed."""
+        super().__init__()
+        self._title = title
+        self._choices = tuple(choices)
+        self._current = current
+        self._free = free
+        self._edit = edit
+        self._values: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box") as box:
+            box.border_title = Content(self._title)
+            typed = Input(self._current if self._edit else "", placeholder=self._hint(), id="typed", compact=True)
+            typed.cursor_blink = False
+            yield typed
+            yield OptionList(id="choices", compact=True, markup=False)
+            yield Static("Enter takes it   ↑ ↓ choose   Esc leaves it", id="keys", markup=False)
+
+    def _hint(self) -> str:
+        filters = "type to filter" if self._choices else "type"
+        return f"{filters}, or {self._free}" if self._free and self._choices else self._free or filters
+
+    def on_mount(self) -> None:
+        self._list("" if not self._edit else self._current)
+
+    @on(Input.Changed, "#typed")
+    def _filter(self, event: Input.Changed) -> None:
+        self._list(event.value)
+
+    def _list(self, typed: str) -> None:
+        words = typed.lower().split()
+        found = [choice for choice in self._choices if _matches(choice, words)]
+        offered = [(choice.value, _prompt(choice), choice.disabled) for choice in found]
+        if self._free and typed.strip() and typed not in [choice.value for choice in self._choices]:
+            own = (typed.strip(), Text.assemble("use ", (plain(typed.strip()), "bold")), False)
+            offered = [own, *offered] if self._edit or not found else [*offered, own]
+        self._offer(offered)
+
+    def _offer(self, offered: list[tuple[str, Text, bool]]) -> None:
+        self._values = [value for value, _, _ in offered]
+        choices = self.query_one("#choices", OptionList)
+        choices.clear_options()
+        choices.add_options([Option(prompt, disabled=disabled) for _, prompt, disabled in offered])
+        usable = [place for place, (_, _, disabled) in enumerate(offered) if not disabled]
+        current = self._values.index(self._current) if self._current in self._values else None
+        choices.highlighted = current if current in usable else next(iter(usable), None)
+
+    @on(Input.Submitted, "#typed")
+    def _take(self) -> None:
+        place = self.query_one("#choices", OptionList).highlighted
+        if place is not None:
+            self.dismiss(self._values[place])
+        elif self._free:
+            self.dismiss(self.query_one("#typed", Input).value.strip())
+
+    @on(OptionList.OptionSelected)
+    def _take_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._values[event.option_index])
+
+    def action_up(self) -> None:
+        self.query_one("#choices", OptionList).action_cursor_up()
+
+    def action_down(self) -> None:
+        self.query_one("#choices", OptionList).action_cursor_down()
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)
+
+
+NAME_WIDTH = 30
+"""Cells of the column of labels."""
+
+
+def _matches(choice: Choice, words: Sequence[str]) -> bool:
+    text = f"{choice.label} {choice.note} {choice.value}".lower()
+    return all(word in text for word in words)
+
+
+def _prompt(choice: Choice) -> Text:
+    label = plain(choice.label)
+    gap = " " * max(NAME_WIDTH - cell_len(label), 2)
+    return Text.assemble(label, gap, (plain(choice.note), "dim"), no_wrap=True, overflow="ellipsis")
