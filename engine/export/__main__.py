@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     flag("no_convert_qat", action="store_true", help="keep float weights in a quantised graph, as torch writes them")
     flag("onnx_file_name", default=MODEL_FILE, help="default model.onnx")
     flag("opset", type=int, default=17, help="default 17")
-    flag("trust_remote_code", action="store_true", help="run Python code that comes with the model")
+    flag("trust_remote_code", action="store_true", help="accepted; code that comes with a model is not run")
     flag("latency_runs", type=int, default=10, help="runs of the latency figure, 0 for none (default 10)")
     flag("json", action="store_true", help="print one JSON object")
     return parser
@@ -60,7 +60,6 @@ def _export(options: argparse.Namespace) -> int:
         opset=options.opset,
         onnx_file_name=options.onnx_file_name,
         convert_qat=not options.no_convert_qat,
-        trust_remote_code=options.trust_remote_code,
         latency_runs=options.latency_runs,
     )
     print(msgspec.json.encode(report).decode() if options.json else summary(report))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,8 +14,8 @@ from torch import nn
 import engine
 from engine.errors import UserError
 from engine.export import deployment, latency, parity, provenance, sparsity
-from engine.export.graph import Graph, fold_identities
-from engine.export.load import input_names, load_model
+from engine.export.graph import Graph, drop_needless_casts, fold_identities
+from engine.export.load import input_names, load_model, longest_input
 from engine.export.names import name_matrices
 from engine.export.quantised import fold_weights
 from engine.export.report import ExportReport
@@ -43,7 +44,6 @@ def export_model(
     opset: int = 17,
     onnx_file_name: str = MODEL_FILE,
     convert_qat: bool = True,
-    trust_remote_code: bool = False,
     latency_runs: int = 10,
 ) -> ExportReport:
     """Write `<model_path>/deployment` and return what was measured.
@@ -56,7 +56,7 @@ def export_model(
     begun = time.perf_counter()
     folder = Path(model_path).expanduser()
     _check_arguments(opset, onnx_file_name)
-    model = load_model(folder, trust_remote_code=trust_remote_code)
+    model = load_model(folder)
     length = _sequence_length(model, sequence_length)
     target = folder / FOLDER
     with deployment.staged(target) as staging:
@@ -103,8 +103,10 @@ def build_graph(model: nn.Module, length: int, opset: int, path: Path, *, conver
     names = input_names(model)
     graph = Graph(trace(model, names, parity.traced_length(length), opset, path))
     fold_identities(graph)
+    drop_needless_casts(graph)
     quantised = any(node.op_type == "QuantizeLinear" for node in graph.model.graph.node)
-    folded = fold_weights(graph) if convert_qat and quantised else 0
+    parameters = [name for name, _ in model.named_parameters()]
+    folded = fold_weights(graph, parameters) if convert_qat and quantised else 0
     name_matrices(graph, linear_weights(model))
     graph.model.producer_name, graph.model.producer_version = "sqa-tui", engine.__version__
     onnx.checker.check_model(graph.model)
@@ -118,8 +120,8 @@ def linear_weights(model: nn.Module) -> dict[str, np.ndarray]:
     return {name: module.weight.detach().numpy() for name, module in named}
 
 
-def _sequence_length(model: nn.Module, wanted: int | None) -> int:
-    longest = getattr(model.config, "max_position_embeddings", None) or getattr(model.config, "max_seq_len", None)
+def _sequence_length(model: Any, wanted: int | None) -> int:
+    longest = longest_input(model.config)
     if wanted is None and longest is None:
         raise UserError("the model's configuration does not say how long its input may be", "add --sequence_length N")
     if wanted is not None and (wanted < 8 or (longest is not None and wanted > longest)):

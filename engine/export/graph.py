@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import numpy_helper, shape_inference
 
 _Array = np.ndarray
 
@@ -38,7 +38,7 @@ class Graph:
         """Add or replace an initializer."""
         if name in self.initializers:
             self.model.graph.initializer.remove(self.initializers[name])
-        item = numpy_helper.from_array(np.ascontiguousarray(values), name)
+        item = numpy_helper.from_array(np.array(values, order="C"), name)
         self.model.graph.initializer.append(item)
         self.initializers[name] = self.model.graph.initializer[-1]
 
@@ -72,6 +72,20 @@ def fold_identities(graph: Graph) -> None:
     identities = [node for node in graph.model.graph.node if node.op_type == "Identity"]
     for node in identities:
         if node.input[0] in graph.initializers and node.output[0] not in outputs:
+            graph.rewire(node.output[0], node.input[0])
+            graph.remove(node)
+    graph.refresh()
+
+
+def drop_needless_casts(graph: Graph) -> None:
+    """Remove casts to the type a tensor has already: they stand between quantizers and the products they belong to."""
+    inferred = shape_inference.infer_shapes(graph.model).graph
+    types = {item.name: item.type.tensor_type.elem_type for item in (*inferred.value_info, *inferred.input)}
+    types |= {name: item.data_type for name, item in graph.initializers.items()}
+    outputs = {item.name for item in graph.model.graph.output}
+    for node in [node for node in graph.model.graph.node if node.op_type == "Cast"]:
+        wanted = next(attribute.i for attribute in node.attribute if attribute.name == "to")
+        if types.get(node.input[0]) == wanted and node.output[0] not in outputs:
             graph.rewire(node.output[0], node.input[0])
             graph.remove(node)
     graph.refresh()

@@ -6,11 +6,12 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
-from transformers import AutoModelForQuestionAnswering
 
 from engine.errors import UserError, plain
+from engine.sparsify.checkpoint import load_question_answering_model
+from engine.sparsify.quantization.attention import IMPLEMENTATION as QUANTISED_ATTENTION
+from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -19,10 +20,12 @@ WEIGHT_FILES = (
     "pytorch_model.bin.index.json",
 )
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+# Their positions begin after the padding token's number.
+COUNTED_FROM_PADDING = ("roberta", "xlm-roberta", "camembert", "longformer")
 
 
 def check_folder(model_path: Path) -> None:
-    """`UserError` unless the folder holds a configuration, weights and a tokenizer."""
+    """`UserError` unless the folder holds a configuration and a tokenizer."""
     if not model_path.is_dir():
         raise UserError(f"no such folder: {model_path}", "name the folder that training wrote")
     if not (model_path / "config.json").is_file():
@@ -35,42 +38,43 @@ def check_folder(model_path: Path) -> None:
         raise UserError(f"{model_path} holds no tokenizer", "copy the tokenizer's files into it")
 
 
-def load_model(model_path: Path, *, trust_remote_code: bool = False) -> Any:
+def load_model(model_path: Path) -> Any:
     """The question-answering model in `model_path`, its trained quantization in place, ready to be traced."""
     check_folder(model_path)
-    model = _read(model_path, trust_remote_code)
-    model.set_attn_implementation("eager")
-    return freeze(model)
-
-
-def _read(model_path: Path, trust_remote_code: bool) -> Any:
-    try:
-        model, info = AutoModelForQuestionAnswering.from_pretrained(
-            model_path, output_loading_info=True, trust_remote_code=trust_remote_code, local_files_only=True
-        )
-    except Exception as error:
+    loaded = load_question_answering_model(str(model_path))
+    if loaded.random_weights:
+        raise UserError(f"{model_path} holds no weights: only random numbers could be exported", "train it first")
+    if loaded.new_parameters:
+        name = loaded.new_parameters[0]
         raise UserError(
-            f"cannot load {model_path}: {plain(str(error), 300)}", "is it a question-answering model?"
-        ) from error
-    missing = sorted(info["missing_keys"])
-    if missing:
-        count = f"{len(missing)} weights are missing ({missing[0]}, …)"
-        raise UserError(f"{model_path}: {count} and would be random", "train the model for question answering first")
-    return model
+            f"{model_path}: the weights lack {plain(name)}: random numbers would be exported",
+            "train the model for question answering first",
+        )
+    return prepare(loaded.model)
 
 
-def freeze(model: nn.Module) -> nn.Module:
-    """Evaluation mode, no gradients, quantization scales fixed."""
+def prepare(model: Any) -> Any:
+    """`model` as the tracer needs it: eager attention (quantised products stay), evaluation mode, fixed scales."""
+    if model.config._attn_implementation != QUANTISED_ATTENTION:
+        model.set_attn_implementation("eager")
     model.eval()
     for parameter in model.parameters():
         parameter.requires_grad_(False)
-    for module in model.modules():
-        if isinstance(module, torch.ao.quantization.FakeQuantizeBase):
-            module.disable_observer()
+    for _, quantizer in fake_quantizers(model):
+        quantizer.observing = False
     return model
 
 
 def input_names(model: nn.Module) -> list[str]:
     """Names of the model's inputs, in the order of its signature."""
     accepted = inspect.signature(model.forward).parameters
-    return [name for name in INPUTS if name in accepted]
+    names = [name for name in INPUTS if name in accepted]
+    return sorted(names, key=list(accepted).index)
+
+
+def longest_input(config: Any) -> int | None:
+    """How many tokens the model reads at once; None where its configuration does not say."""
+    longest = getattr(config, "max_position_embeddings", None) or getattr(config, "max_seq_len", None)
+    if longest and config.model_type in COUNTED_FROM_PADDING:
+        return int(longest) - (getattr(config, "pad_token_id", 0) or 0) - 1
+    return int(longest) if longest else None

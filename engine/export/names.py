@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import onnx
@@ -29,11 +29,11 @@ def name_matrices(graph: Graph, parameters: Mapping[str, _Array]) -> None:
     graph.prune()
 
 
-def parameter_of(node: onnx.NodeProto, parameters: Iterable[str]) -> str | None:
-    """The weight of the module that a node belongs to, by the node's scope; None where there is no such weight."""
-    scope = [part for part in node.name.split("/")[:-1] if part]
-    for first in (1, 0):
-        name = ".".join([*scope[first:], "weight"])
-        if name in parameters:
-            return name
-    return None
+def parameter_of(node: onnx.NodeProto, parameters: Collection[str]) -> str | None:
+    """The weight of the module that a node belongs to, by the node's scope; None where there is no such weight.
+
+    `/model/encoder/dense/MatMul` and `/model/encoder/dense/weight_fake_quant/QuantizeLinear` belong to `encoder.dense`.
+    """
+    scope = [part for part in node.name.split("/")[1:-1] if part]
+    owners = (scope[1:], scope[1:-1] if scope and scope[-1].endswith("fake_quant") else [])
+    return next((name for owner in owners if (name := ".".join([*owner, "weight"])) in parameters), None)

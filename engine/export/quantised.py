@@ -8,30 +8,36 @@ those that were trained.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import onnx
 import torch
 from onnx import helper
 
 from engine.export.graph import Graph
+from engine.export.names import parameter_of
 
 _Array = np.ndarray
 
 
-def fold_weights(graph: Graph) -> int:
-    """Store every weight that a constant QuantizeLinear rounds as integers; returns how many there are."""
+def fold_weights(graph: Graph, parameters: Collection[str] = ()) -> int:
+    """Store every weight that a constant QuantizeLinear rounds as integers; returns how many there are.
+
+    `parameters` are the names of the model's weights: `X` is stored as `X_quantized`, `X_scale`, `X_zero_point`.
+    """
     found = [node for node in graph.model.graph.node if node.op_type == "QuantizeLinear"]
     weights = [node for node in found if node.input[0] in graph.initializers]
     for node in weights:
-        _fold(graph, node)
+        _fold(graph, node, parameter_of(node, parameters) or node.input[0])
     graph.prune()
     return len(weights)
 
 
-def _fold(graph: Graph, quantize: onnx.NodeProto) -> None:
-    name, scale_name, zero_name = quantize.input
+def _fold(graph: Graph, quantize: onnx.NodeProto, name: str) -> None:
+    values, scale_name, zero_name = quantize.input
     axis = _axis(quantize)
-    integers = quantize_as_torch(graph.array(name), graph.array(scale_name), graph.array(zero_name), axis)
+    integers = quantize_as_torch(graph.array(values), graph.array(scale_name), graph.array(zero_name), axis)
     dequantize = graph.only_consumer(quantize.output[0])
     stored = f"{name}_quantized"
     if dequantize is None or dequantize.op_type != "DequantizeLinear":
@@ -44,13 +50,26 @@ def _fold(graph: Graph, quantize: onnx.NodeProto) -> None:
         integers, axis = integers.T, 1 - axis
         graph.rewire(user.output[0], dequantize.output[0])
         graph.remove(user)
-    graph.put(stored, integers)
-    dequantize.input[0] = stored
+    _store(graph, dequantize, name, integers, (graph.array(scale_name), graph.array(zero_name)))
     if graph.array(scale_name).size > 1:
         _set_axis(dequantize, axis)
     graph.remove(quantize)
     if user is not None and user.op_type == "Gather" and graph.array(scale_name).size == 1:
         _gather_integers(graph, dequantize, user, stored)
+
+
+def _store(
+    graph: Graph, dequantize: onnx.NodeProto, name: str, integers: _Array, parameters: tuple[_Array, _Array]
+) -> None:
+    """Let `dequantize` read `integers` with a scale and zero point of its own.
+
+    Shared zero points would keep ONNX Runtime from turning int8 weights into uint8 on processors without VNNI.
+    """
+    scale, zero_point = (values.reshape(()) if values.size == 1 else values.reshape(-1) for values in parameters)
+    for suffix, values in (("quantized", integers), ("scale", scale), ("zero_point", zero_point)):
+        graph.put(f"{name}_{suffix}", values)
+    del dequantize.input[:]
+    dequantize.input.extend([f"{name}_quantized", f"{name}_scale", f"{name}_zero_point"])
 
 
 def _gather_integers(graph: Graph, dequantize: onnx.NodeProto, gather: onnx.NodeProto, stored: str) -> None:

@@ -39,6 +39,7 @@ def cut_windows(tokenizer: Tokenizer, question: str, context: str, length: int, 
 
     A stride that leaves no room to move is halved to fit. Raises `UserError` for a question that fills the window.
     """
+    question = question.lstrip()
     tokenizer.no_truncation()
     asked = len(tokenizer.encode(question, add_special_tokens=False).ids)
     room = length - asked - tokenizer.num_special_tokens_to_add(True)
