@@ -82,6 +82,7 @@ class EventWriter:
         self._retry_at = 0.0
         self._durable_waits = self._closing = False
         self._said_blocked = False
+        self._exited = False  # an exit event is the last word, whatever another thread still says
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._run, name="events", daemon=True)
         self._thread.start()
@@ -216,7 +217,7 @@ class EventWriter:
             self._put("metric", common, plain_value(metrics))
 
     def _heartbeat_due(self) -> float:
-        if self._lines.blocked:
+        if self._lines.blocked or self._exited:
             return math.inf
         silent = self._last_line - self._progress > _LONG_SILENCE
         return self._last_line + (
@@ -229,6 +230,9 @@ class EventWriter:
         self._put("heartbeat", {"t": time.time(), **self._place, "expect_next_in": left}, {"idle": idle})
 
     def _put(self, kind: str, common: Event, fields: Event) -> None:
+        if self._exited:
+            return
+        self._exited = kind == "exit"
         event: Event = {"v": EVENT_VERSION, "seq": self._sequence, "t": common["t"], "kind": kind}
         event.update(common)
         event.update((name, value) for name, value in fields.items() if name not in event)
