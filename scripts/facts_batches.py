@@ -42,7 +42,7 @@ class Batch:
 def batches(
     tokenizer: Tokenizer, difficulties: list[Difficulty], seed: int, size: int, steps: int, pool: int = 12
 ) -> Iterator[Batch]:
-    """`steps` batches of fresh questions about names of the train part; `pool` batches are sorted by length together."""
+    """`steps` batches of fresh questions about names of the train part, sorted by length within `pool` batches."""
     random = Random(seed)
     for step in range(0, steps, pool):
         level = [level for level in difficulties if level.from_step <= step][-1]

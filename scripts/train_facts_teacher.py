@@ -34,12 +34,15 @@ from engine.zoo.demo import DATA, TEACHER_TRAINING, dataset_file
 LAYERS, HIDDEN, HEADS, FEED_FORWARD, POSITIONS = 4, 128, 4, 512, 256
 TAG_LAYERS = (2, 3)
 TAG_WEIGHT = 1.0
+POSITION_SCALE = 0.05
+LOOK_ALIKE, LOOK_NEAR = 1.25, 1.25
+NEAR_LAYERS = (1, 2)
 
 
 def build_model(vocabulary_size: int) -> BertForQuestionAnswering:
-    """A small BERT whose attention starts out looking for equal tokens.
+    """A small BERT whose attention starts out looking for equal tokens, in its second layer for near ones.
 
-    Query and key of a layer begin as the same random projection and positions as sinusoids ("mimetic initialization",
+    Query and key of a layer begin as the same projection and positions as sinusoids ("mimetic initialization",
     Trockman and Kolter, 2023): without it, matching the question's names with the context's is learnt very late.
     """
     config = BertConfig(
@@ -54,21 +57,31 @@ def build_model(vocabulary_size: int) -> BertForQuestionAnswering:
         initializer_range=0.05,
     )
     model = BertForQuestionAnswering(config)
+    positions = POSITION_SCALE * sinusoids(POSITIONS, HIDDEN)
     with torch.no_grad():
-        model.bert.embeddings.position_embeddings.weight.copy_(0.03 * sinusoids(POSITIONS, HIDDEN))
+        model.bert.embeddings.position_embeddings.weight.copy_(positions)
         model.bert.embeddings.token_type_embeddings.weight.mul_(0.3)
-        for layer in model.bert.encoder.layer:
+        for number, layer in enumerate(model.bert.encoder.layer):
             attention = layer.attention.self
-            nn.init.normal_(attention.query.weight, std=1.25 * HIDDEN**-0.5)
+            query = LOOK_NEAR * near(positions) if number in NEAR_LAYERS else LOOK_ALIKE * torch.randn(HIDDEN, HIDDEN)
+            attention.query.weight.copy_(query * HIDDEN**-0.5)
+            attention.key.weight.copy_(attention.query.weight)
             nn.init.normal_(attention.value.weight, std=HIDDEN**-0.5)
             nn.init.normal_(layer.attention.output.dense.weight, std=HIDDEN**-0.5)
-            attention.key.weight.copy_(attention.query.weight)
     return model
 
 
+def near(positions: Tensor) -> Tensor:
+    """Projections of shape [hidden, hidden] that keep, for every head, the directions in which positions differ most."""
+    width = HIDDEN // HEADS
+    directions = torch.linalg.svd(positions - positions.mean(0))[2][:width]
+    heads = [torch.linalg.qr(torch.randn(width, width))[0] @ directions for _ in range(HEADS)]
+    return torch.cat(heads) * HIDDEN**0.5
+
+
 def sinusoids(positions: int, width: int) -> Tensor:
-    """The fixed position encoding of "Attention is all you need", of shape [positions, width]."""
-    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    """Position encodings of shape [positions, width], as in "Attention is all you need" but for short texts."""
+    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(200.0) / width))
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
@@ -96,8 +109,9 @@ def train(model: BertForQuestionAnswering, tokenizer: Tokenizer, options: argpar
     optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, options.steps))
     levels = [
-        Difficulty(0, (2, 2), (3, 4)),
-        Difficulty(int(options.steps * 0.25), (2, 3), (4, 6)),
+        Difficulty(0, (2, 2), (2, 2)),
+        Difficulty(int(options.steps * 0.08), (2, 2), (3, 4)),
+        Difficulty(int(options.steps * 0.20), (2, 3), (4, 6)),
         Difficulty(int(options.steps * 0.40), (2, 3), (6, 8)),
     ]
     model.train()

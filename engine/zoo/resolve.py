@@ -1,4 +1,4 @@
-"""What a text means as a model, a teacher or a recipe: a zoo stub, a folder, or a repository on the Hugging Face hub."""
+"""What a text means as a model, a teacher or a recipe: a zoo stub, a folder, or a repository on the hub."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """The two grammars of SparseZoo stubs: parse, print, normalise.
 
-A path stub reads ``zoo:domain/sub_domain/architecture[-sub_architecture]/framework/repo/dataset[-training_scheme]/tag``,
-a name stub ``zoo:architecture[-sub_architecture]-source_dataset[-training_dataset]-tag``. Either may end with
-parameters, ``?recipe_type=transfer&…``.
+A path stub reads
+``zoo:domain/sub_domain/architecture[-sub_architecture]/framework/repo/dataset[-training_scheme]/tag``,
+a name stub ``zoo:architecture[-sub_architecture]-source_dataset[-training_dataset]-tag``.
+Either may end with parameters, ``?recipe_type=transfer&…``.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _EXAMPLE = "zoo:nlp/question_answering/bert-base/pytorch/huggingface/squad/prune
 class Stub(msgspec.Struct, frozen=True, kw_only=True):
     """One stub in parts; a name stub has no domain, sub-domain, framework, repo and training scheme.
 
-    `tag` is the sparse tag, for a path stub ``name-category[-target]`` (``pruned90-none``, ``pruned80_quant-none-vnni``).
+    `tag` is the sparse tag: of a path stub ``name-category[-target]``, as in ``pruned80_quant-none-vnni``.
     """
 
     architecture: str
