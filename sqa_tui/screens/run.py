@@ -85,6 +85,8 @@ class RunScreen(Steering, Screen[None]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
+        # Panes appear once, with their first content: painting them empty first would double the bytes.
+        self.add_class("-reading")
         self.query_one("#notice", SegmentsLine).show()
         self._show_next()
         self._watcher = RunWatcher(self.run_directory.path, self.post_message)
@@ -100,11 +102,13 @@ class RunScreen(Steering, Screen[None]):
     def _take_events(self, message: EventsRead) -> None:
         self.view = message.view
         self.report_answers(message.view.answers)
-        self._show_header()
-        self._show_charts()
-        self._show_next()
-        entries = tuple(run_words.journal_line(entry) for entry in self.view.journal)
-        self.query_one("#journal", TextPane).show(entries)
+        with app_of(self).batch_update():
+            self._show_header()
+            self._show_charts()
+            self._show_next()
+            entries = tuple(run_words.journal_line(entry) for entry in self.view.journal)
+            self.query_one("#journal", TextPane).show(entries)
+            self.remove_class("-reading")
 
     @on(RunAssessed)
     def _take_assessment(self, message: RunAssessed) -> None:

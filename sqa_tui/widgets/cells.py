@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
@@ -52,14 +50,22 @@ class CellRow:
         return start
 
     def strip(self) -> Strip:
-        """The row as a strip: one segment for each run of cells in the same style."""
+        """The row as a strip: one segment for each run of cells in the same style.
+
+        A blank cell takes the style before it where only the colour of its missing glyph differs: every change of
+        style costs some forty bytes on the wire.
+        """
         segments: list[Segment] = []
         start = 0
-        for style, cells in groupby(self.styles):
-            end = start + sum(1 for _ in cells)
-            segments.append(Segment("".join(self.glyphs[start:end]), style))
-            start = end
+        for place in range(1, self.width + 1):
+            if place == self.width or not self._joins(place, self.styles[start]):
+                segments.append(Segment("".join(self.glyphs[start:place]), self.styles[start]))
+                start = place
         return Strip(segments, self.width)
+
+    def _joins(self, place: int, style: Style) -> bool:
+        own = self.styles[place]
+        return own is style or own == style or (self.glyphs[place] == " " and own.bgcolor == style.bgcolor)
 
     def changed(self, before: CellRow) -> tuple[int, int] | None:
         """First changed cell and the cell after the last one, or None; `before` has the same width."""
