@@ -43,6 +43,8 @@ def expression_in(value: object) -> str | None:
 
 
 _ALLOWED = re.compile(r"[\w\s.+\-*/%(),=]*\Z")
+_GLUED = re.compile(r"(?<!\w)\d[\d_.]*(?:and|else|for|if|in|is|not|or)")
+"""A number run into a keyword, which Python's parser warns about on stderr."""
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda left, right: left + right,
@@ -70,7 +72,7 @@ def parse_expression(text: str) -> ast.expr:
     """The syntax tree of an expression; raises `ExpressionError` for anything that is no arithmetic."""
     if len(text) > LONGEST:
         raise ExpressionError(f"expression is longer than {LONGEST} characters")
-    if not _ALLOWED.match(text):
+    if not _ALLOWED.match(text) or _GLUED.search(text):
         raise ExpressionError("expression holds more than numbers, names, + - * / // ** % and brackets")
     try:
         tree = ast.parse(text, mode="eval").body

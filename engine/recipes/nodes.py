@@ -19,10 +19,13 @@ from engine.recipes.problems import Problem, RecipeError
 DEPTH_LIMIT = 50
 """Deeper nesting is refused; recipes need five levels."""
 
+MOST_NODES = 10_000
+"""Longer texts are refused while they are read; a block for every matrix of BERT-large needs 2,500."""
+
 Scalar = str | int | float | bool | None
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """A value and its place: `value` is a scalar, a list of nodes, or a list of pairs of a key and a node."""
 
@@ -52,6 +55,9 @@ class Node:
 
 def parse(text: str, name: str) -> Node:
     """The tree of the single document in `text`; raises `RecipeError` for broken YAML."""
+    if _flow_depth(text) > 4 * DEPTH_LIMIT:
+        # The scanner's time grows with the square of the depth, so this cannot wait for the events.
+        raise RecipeError([Problem(name, 0, 0, "brackets are nested too deeply")])
     parser: Any = YAML(typ="safe", pure=True)
     try:
         return _Composer(name, parser.parse(text)).document()
@@ -60,6 +66,15 @@ def parse(text: str, name: str) -> Node:
     except (YAMLError, ValueError, AttributeError, IndexError, TypeError, RecursionError) as error:
         # Besides its own errors the parser lets a few of Python's escape on texts that are no YAML at all.
         raise RecipeError([Problem(name, 0, 0, f"broken YAML: {str(error).splitlines()[0]}")]) from None
+
+
+def _flow_depth(text: str) -> int:
+    """How deep brackets are nested at most, those in quotes and comments counted too."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[][{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _broken(name: str, error: Any) -> Problem:
@@ -77,6 +92,7 @@ class _Composer:
         self.events = events
         self.anchors: dict[str, Node] = {}
         self.open: set[str] = set()
+        self.count = 0
 
     def document(self) -> Node:
         kinds = self._skip("StreamStartEvent", "DocumentStartEvent")
@@ -95,8 +111,11 @@ class _Composer:
         return event
 
     def _node(self, event: Any, depth: int) -> Node:
+        self.count += 1
         if depth > DEPTH_LIMIT:
             raise self._refuse(event, "is nested too deeply")
+        if self.count > MOST_NODES:
+            raise self._refuse(event, f"holds more than {MOST_NODES} values")
         kind = type(event).__name__
         if kind == "AliasEvent":
             return self._alias(event)

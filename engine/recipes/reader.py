@@ -80,15 +80,18 @@ class Reader:
         """The pairs of a mapping, merge keys (``<<``) expanded; of a key given twice the last counts."""
         self._count(node, depth)
         chosen: dict[Any, tuple[Node, Node]] = {}
+        own: set[Any] = set()
         for key, value in node.pairs():
             if key.value == "<<" and key.shape == "scalar":
                 for merged in self._merged(value, depth):
                     chosen.setdefault(merged[0].value, merged)
                 continue
             name = self._key(key)
-            if name in chosen and chosen[name][0] in [own for own, _ in node.pairs()]:
+            if name in own:
                 self.note(key, f"'{name}' is given twice; the last one counts")
-            chosen[name] = (key, value)
+            if key.shape == "scalar":
+                own.add(name)
+                chosen[name] = (key, value)
         return list(chosen.values())
 
     def _merged(self, value: Node, depth: int) -> list[tuple[Node, Node]]:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from engine.recipes.problems import Problem, RecipeError
 
-LIMIT = 256 * 1024
-"""Longer texts are no recipes: the longest ones in use have 40 kB."""
+LIMIT = 128 * 1024
+"""Longer texts are refused: a recipe with a block for every matrix of a large model stays below half of it."""
+
+LONGEST_PATH = 4096
 
 DELIMITERS = ("---", "+++")
 
@@ -25,8 +27,9 @@ class SourceText:
 def read_source(source: str | Path) -> SourceText:
     """Find the text of a recipe.
 
-    A ``zoo:`` stub is resolved by `engine.zoo`, text with a line break is the recipe itself, anything else is the path
-    of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for a stub that cannot be resolved.
+    A ``zoo:`` stub or a folder is resolved by `engine.zoo`, text with a line break is the recipe itself, anything else
+    is the path of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for a stub that cannot
+    be resolved.
     """
     if isinstance(source, str) and source.startswith("zoo:"):
         from engine.zoo import resolve_recipe
@@ -34,7 +37,21 @@ def read_source(source: str | Path) -> SourceText:
         return _read_file(resolve_recipe(source), source)
     if isinstance(source, str) and ("\n" in source or "\r" in source):
         return raw_text(source)
-    return _read_file(Path(source), str(source))
+    path = _path(source)
+    if path.is_dir():
+        from engine.zoo import resolve_recipe
+
+        path = resolve_recipe(str(path))
+    return _read_file(path, str(source))
+
+
+def _path(source: str | Path) -> Path:
+    if "\0" in str(source) or len(str(source)) > LONGEST_PATH:
+        raise _problem(str(source)[:60], "is neither a path nor the text of a recipe")
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        return Path(source)
 
 
 def raw_text(text: str, name: str = "recipe") -> SourceText:

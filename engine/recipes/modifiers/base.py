@@ -7,12 +7,12 @@ from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from engine.errors import UserError
-from engine.recipes.modifiers.kinds import BadValueError, Kind, Number, kind
+from engine.recipes.modifiers.kinds import BadValueError, Epoch, Kind, kind
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-EPOCH = kind(Number(minimum=-1.0))
+EPOCH = kind(Epoch())
 
 
 class FieldFault(NamedTuple):

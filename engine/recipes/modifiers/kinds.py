@@ -76,6 +76,20 @@ class Number:
         return " and ".join(said) or "finite"
 
 
+LAST_EPOCH = 1e6
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch from 0 on, or -1 for never or from the beginning; also a number of epochs, -1 for every step."""
+
+    def read(self, value: Any) -> float:
+        number = as_number(value)
+        if number is None or not (number == -1 or 0 <= number <= LAST_EPOCH):
+            raise BadValueError(f"must be -1 or a number in 0 ... {LAST_EPOCH:.0f}, not {shown(value)}")
+        return float(number)
+
+
 @dataclass(frozen=True)
 class Whole:
     """An integer; a float without a fraction is taken as one."""

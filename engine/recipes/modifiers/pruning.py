@@ -10,6 +10,7 @@ from engine.recipes.modifiers.base import EPOCH, FieldFault, Modifier
 from engine.recipes.modifiers.kinds import (
     Anything,
     Boolean,
+    Epoch,
     Fixed,
     Names,
     Number,
@@ -24,7 +25,7 @@ from engine.recipes.modifiers.lists import Members
 from engine.recipes.modifiers.sparsity import FinalSparsity, InitSparsity, Mask, MaskType, Target
 
 FLAG: dict[str, Any] = kind(Boolean())
-FREQUENCY: dict[str, Any] = kind(Number(minimum=-1.0))
+FREQUENCY: dict[str, Any] = kind(Epoch())
 PARAMS: dict[str, Any] = kind(Selection())
 COUNT: dict[str, Any] = kind(Whole(minimum=1))
 SAMPLER: dict[str, Any] = kind(Optional(Settings()))

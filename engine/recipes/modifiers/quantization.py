@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from engine.recipes.modifiers.base import FieldFault, Modifier
-from engine.recipes.modifiers.kinds import Boolean, Names, Number, Optional, Settings, Text, Whole, kind
+from engine.recipes.modifiers.kinds import Boolean, Epoch, Names, Optional, Settings, Text, Whole, kind
 from engine.recipes.modifiers.scheme import OverrideMapping, QuantizationScheme, SchemeKind
 
 FLAG: dict[str, Any] = kind(Boolean())
 BITS: dict[str, Any] = kind(Whole(minimum=2))
 NAMES: dict[str, Any] = kind(Optional(Names()))
 SETTINGS: dict[str, Any] = kind(Optional(Settings()))
-LATER: dict[str, Any] = kind(Optional(Number(minimum=-1.0)))
+LATER: dict[str, Any] = kind(Optional(Epoch()))
 
 LEGACY_FIELDS = frozenset(
     {

@@ -8,9 +8,11 @@ from typing import Any, ClassVar
 
 from engine.recipes.modifiers.base import FieldFault, Modifier
 from engine.recipes.modifiers.kinds import (
+    LAST_EPOCH,
     Anything,
     BadValueError,
     Boolean,
+    Epoch,
     Fixed,
     Kind,
     Number,
@@ -23,8 +25,8 @@ from engine.recipes.modifiers.kinds import (
 )
 from engine.recipes.modifiers.lists import Members
 
-EPOCH: dict[str, Any] = kind(Number(minimum=-1.0))
-FREQUENCY: dict[str, Any] = kind(Number(minimum=-1.0))
+EPOCH: dict[str, Any] = kind(Epoch())
+FREQUENCY: dict[str, Any] = kind(Epoch())
 NEVER: dict[str, Any] = kind(Fixed(-1.0))
 FLAG: dict[str, Any] = kind(Boolean())
 GROUPS: dict[str, Any] = kind(Optional(Members(Whole(minimum=0))))
@@ -52,7 +54,7 @@ class LearningRateFunctionModifier(Modifier):
     final_lr: float = field(metadata=kind(RATE))
     start_epoch: float = field(metadata=EPOCH)
     end_epoch: float = field(metadata=EPOCH)
-    cycle_epochs: float = field(default=1.0, metadata=kind(Number(above=0.0)))
+    cycle_epochs: float = field(default=1.0, metadata=kind(Number(minimum=1e-6, maximum=LAST_EPOCH)))
     param_groups: tuple[int, ...] | None = field(default=None, metadata=GROUPS)
     update_frequency: float = field(default=-1.0, metadata=NEVER)
 
@@ -107,7 +109,7 @@ class LearningRateModifier(Modifier):
                 yield from self._setting_faults(name)
 
     def _setting_faults(self, name: str) -> Iterator[FieldFault]:
-        reader = Members(Number(minimum=0.0)) if name == "milestones" else _SETTING.get(name, Number(above=0.0))
+        reader = Members(Epoch()) if name == "milestones" else _SETTING.get(name, _LENGTH)
         try:
             reader.read(self.lr_kwargs[name])
         except BadValueError as fault:
@@ -123,6 +125,7 @@ class LearningRateModifier(Modifier):
         return Members(Number()).read(self.lr_kwargs.get("milestones", ()))
 
 
+_LENGTH = Number(minimum=1e-6, maximum=LAST_EPOCH)
 _SETTING: dict[str, Kind] = {"lr_min": Number(minimum=0.0)}
 
 
