@@ -1,5 +1,6 @@
 """The engine of sqa-tui: everything that needs no screen."""
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -13,7 +14,5 @@ __all__ = ["Pipeline", "__version__"]
 def __getattr__(name: str) -> Any:
     """``from engine import Pipeline`` without paying for ONNX Runtime on every other import."""
     if name == "Pipeline":
-        from engine.pipeline import Pipeline
-
-        return Pipeline
+        return importlib.import_module("engine.pipeline").Pipeline
     raise AttributeError(f"module 'engine' has no attribute {name!r}")
