@@ -58,12 +58,17 @@ def summarize(directory: RunDirectory) -> RunSummary:
 
 def _brief(directory: RunDirectory) -> tuple[SpecBrief | None, str | None]:
     try:
-        status = directory.spec_file.stat()
-        return _read_brief(directory, status.st_ino, status.st_mtime_ns), None
+        return _read_brief(directory, *_stamp(directory.spec_file)), None
     except UserError as error:
         return None, error.message
-    except OSError as error:
-        return None, f"{directory.spec_file}: {error.strerror}"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import unicodedata
@@ -34,7 +35,9 @@ def make_private(folder: Path) -> Path:
     """Create `folder`, and the program's own parents of it, for its owner only; what exists is left as it is."""
     for ancestor in (*reversed(folder.parents), folder):
         own = ancestor == folder or ancestor.is_relative_to(home())
-        if not ancestor.is_dir():
+        if ancestor.exists() and not ancestor.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(ancestor))
+        if not ancestor.exists():
             ancestor.mkdir(mode=PRIVATE if own else 0o777, exist_ok=True)
     return folder
 
