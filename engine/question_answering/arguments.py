@@ -60,6 +60,7 @@ class RunArguments:
     distill_teacher: str | None = _flag(None, "Teacher: model folder, zoo: stub, Hugging Face id, `self` or `disable`")
     best_model_after_epoch: float | None = _flag(None, "Forget the best model as long as the epoch is not above this")
     overwrite_output_dir: bool = _flag(False, "Write into an output folder that is not empty")
+    export: bool = _flag(False, "Export to ONNX when training is finished")
 
 
 @dataclass

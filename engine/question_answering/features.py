@@ -125,7 +125,7 @@ def _windows(
 def _fitting_questions(
     examples: Sequence[Example], tokenizer: Any, settings: WindowSettings, notify: Notify
 ) -> list[str]:
-    """The questions, left-stripped; one that leaves no room for the context is cut: the tokenizer would not survive it."""
+    """The questions, left-stripped; one that leaves the context no room is cut (the tokenizer would panic)."""
     room = settings.max_length - tokenizer.num_special_tokens_to_add(pair=True) - settings.stride - 1
     questions = [example.question.lstrip() for example in examples]
     # Every token is at least one byte long: only questions of more bytes than there is room need a closer look.

@@ -37,19 +37,17 @@ def parse_light(argv: Sequence[str]) -> dict[str, Any]:
     return given
 
 
-def to_argv(arguments: Mapping[str, Any]) -> list[str]:
-    """The command line that `parse_light` would read back to the same arguments."""
+def to_argv(arguments: Mapping[str, Any], *, explicit: bool = False) -> list[str]:
+    """The command line that `parse_light` would read back to the same arguments; `explicit` writes `true` out."""
     argv: list[str] = []
     for name, value in arguments.items():
         if value is None:
             continue
-        argv += [f"--{name}", *_words(value)]
+        argv += [f"--{name}", *([] if value is True and not explicit else _words(value))]
     return argv
 
 
 def _words(value: Any) -> list[str]:
-    if value is True:
-        return []
     if isinstance(value, list):
         return [str(item) for item in value]
     return [json.dumps(value) if isinstance(value, (dict, bool)) else str(value)]

@@ -1,0 +1,317 @@
+"""A run from its specification to the trained model: loads everything, trains, evaluates, predicts, exports."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from engine.errors import UserError
+from engine.question_answering.arguments import METADATA
+from engine.question_answering.artifacts import check_output_folder
+from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
+from engine.question_answering.evaluation import QuestionSet
+from engine.question_answering.export_step import export_model
+from engine.question_answering.setup import (
+    Announcer,
+    Inputs,
+    load_model,
+    load_teacher,
+    load_tokenizer,
+    window_settings,
+)
+from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
+from engine.question_answering.training_arguments import EngineArguments, engine_arguments
+from engine.recipes import Recipe, parse_recipe
+from engine.runs.recorder import RunRecorder
+from engine.runs.spec import RunSpec
+from engine.sparsify.context import TrainingContext
+from engine.sparsify.manager import SparsificationManager
+from engine.sparsify.parameters import prunable_parameters
+
+_LOADING_PROMISE = 600.0
+
+
+@dataclass
+class _Callbacks:
+    """What listens to the training."""
+
+    recipe: RecipeCallback
+    events: EventCallback
+    control: ControlCallback
+
+
+@dataclass
+class _Run:
+    """The parts of a run that are ready."""
+
+    spec: RunSpec
+    arguments: EngineArguments
+    recorder: RunRecorder
+    say: Announcer
+    recipe: Recipe | None
+    trainer: QuestionAnsweringTrainer
+    inputs: Inputs
+    teacher: Any
+    checkpoint: Path | None
+    callbacks: _Callbacks
+
+
+def arguments_of(spec: RunSpec) -> EngineArguments:
+    """The typed arguments of a run. Raises `UserError` where they are wrong."""
+    given = {**spec.arguments, "model_name_or_path": spec.model}
+    arguments = engine_arguments(given, spec.output_dir)
+    training = arguments.training
+    if not (training.do_train or training.do_eval or training.do_predict or arguments.data.one_shot):
+        raise UserError("nothing to do", "give --do_train, --do_eval or --do_predict")
+    return arguments
+
+
+def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder) -> None:
+    """Do what the specification asks for. Raises `UserError`, `TrainingFailure` or `StoppedError`."""
+    say = Announcer(recorder)
+    with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
+        prepared = _prepare(spec, arguments, recorder, say)
+    _evaluate_teacher(prepared)
+    if arguments.data.one_shot:
+        _one_shot(prepared)
+    elif arguments.training.do_train:
+        _train(prepared)
+    if recorder.stop_requested:
+        return
+    if arguments.training.do_eval:
+        _evaluate(prepared)
+    if arguments.training.do_predict:
+        _predict(prepared)
+    if spec.export or arguments.training.export or prepared.callbacks.control.export_wanted:
+        export_model(Path(spec.output_dir), recorder)
+
+
+def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer) -> _Run:
+    for note in arguments.notes:
+        say(note, level="info")
+    recipe = _recipe(spec)
+    checkpoint = _checkpoint(arguments, Path(spec.output_dir))
+    transformers.utils.logging.disable_progress_bar()
+    transformers.set_seed(arguments.training.seed)
+    loaded = load_model(arguments, spec.model_path, say)
+    model = loaded.model
+    teacher_path = spec.teacher_path or arguments.training.distill_teacher
+    tokenizer = load_tokenizer(arguments, spec.model_path, teacher_path, say)
+    teacher = load_teacher(teacher_path, model, arguments, say)
+    inputs = Inputs(arguments, tokenizer, window_settings(arguments, tokenizer, model, say), say, recorder)
+    manager = SparsificationManager(recipe)
+    if manager.distils and teacher is None:
+        raise UserError("the recipe distils, but there is no teacher", "give --distill_teacher MODEL, self or disable")
+    state = _saved_state(checkpoint)
+    manager.prepare(model, 0.0, state=state)
+    windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
+    questions = inputs.questions() if _evaluates(arguments) else None
+    _set_epochs(arguments, recipe, say)
+    trainer = QuestionAnsweringTrainer(
+        manager=manager,
+        recorder=recorder,
+        questions=(lambda: questions or inputs.questions()) if inputs.has("evaluate") else None,
+        recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
+        model=model,
+        args=arguments.training,
+        train_dataset=windows,
+        eval_dataset=questions.windows if questions is not None else None,
+        data_collator=inputs.collator(),
+        processing_class=tokenizer,
+    )
+    callbacks = _add_callbacks(trainer, teacher, state, arguments)
+    return _Run(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
+
+
+def _recipe(spec: RunSpec) -> Recipe | None:
+    if spec.recipe is None:
+        return None
+    return parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
+
+
+def _checkpoint(arguments: EngineArguments, output: Path) -> Path | None:
+    """The checkpoint to go on from: the one named, else the newest in the output folder."""
+    named = arguments.training.resume_from_checkpoint
+    if named is not None and named.lower() not in ("true", "false"):
+        if not (Path(named) / "trainer_state.json").is_file():
+            raise UserError(f"--resume_from_checkpoint {named} is no checkpoint", "name a folder checkpoint-<step>")
+        return Path(named)
+    if not arguments.training.do_train:
+        return None
+    overwrite = arguments.training.overwrite_output_dir and named is None
+    return check_output_folder(output, overwrite=overwrite)
+
+
+def _saved_state(checkpoint: Path | None) -> dict[str, Any] | None:
+    """The state of the recipe's modifiers in a checkpoint."""
+    if checkpoint is None:
+        return None
+    path = checkpoint / SPARSIFICATION_FILE
+    if not path.is_file():
+        raise UserError(f"{checkpoint} has no {SPARSIFICATION_FILE}", "it was not written by this program; start anew")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _evaluates(arguments: EngineArguments) -> bool:
+    return arguments.training.do_eval or arguments.training.eval_strategy != "no"
+
+
+def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announcer) -> None:
+    """The recipe's number of epochs wins over the command line's, and a best model is one that is finished."""
+    training = arguments.training
+    if recipe is None:
+        return
+    if recipe.max_epochs > 0 and training.num_train_epochs != recipe.max_epochs:
+        say(
+            f"the recipe trains for {recipe.max_epochs} epochs, not {training.num_train_epochs:g}",
+            level="info",
+            hint="change num_epochs with --recipe_args",
+        )
+        training.num_train_epochs = float(recipe.max_epochs)
+    for note in recipe.notes:
+        say(note.message, level="info")
+
+
+def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
+    """The recipe written beside the model: that of the run, with the arguments that matter as metadata."""
+    if recipe is None:
+        return None if base is None else base.text
+    values = {**vars(arguments.data), **vars(arguments.training)}
+    metadata = {**(recipe.metadata or {}), **{name: values[name] for name in METADATA}}
+    return replace(recipe, metadata=metadata).to_yaml()
+
+
+def _add_callbacks(
+    trainer: QuestionAnsweringTrainer, teacher: Any, state: dict[str, Any] | None, arguments: EngineArguments
+) -> _Callbacks:
+    training = arguments.training
+    steps = trainer.steps_per_epoch if trainer.train_dataset is not None else 1
+    total = training.max_steps if training.max_steps > 0 else math.ceil(training.num_train_epochs * steps)
+    context = TrainingContext(steps_per_epoch=steps, total_steps=total, teacher=_on(teacher, training.device))
+    samples = training.train_batch_size * training.gradient_accumulation_steps
+    callbacks = _Callbacks(
+        RecipeCallback(trainer, context, state),
+        EventCallback(trainer, steps, samples, training.best_model_after_epoch),
+        ControlCallback(trainer, steps),
+    )
+    for callback in (callbacks.recipe, callbacks.events, callbacks.control):
+        trainer.add_callback(callback)
+    return callbacks
+
+
+def _on(teacher: Any, device: torch.device) -> Any:
+    return teacher.to(device) if isinstance(teacher, torch.nn.Module) else teacher
+
+
+def _evaluate_teacher(prepared: _Run) -> None:
+    """Score the teacher first, so that every evaluation can say how much of it is recovered."""
+    trainer = prepared.trainer
+    if not (prepared.arguments.training.do_eval and isinstance(prepared.teacher, torch.nn.Module)):
+        return
+    with prepared.recorder.phase("evaluate", "the teacher", promise=_LOADING_PROMISE):
+        questions = trainer.questions
+        predictions = trainer.predict_questions(questions, "evaluating the teacher", prepared.teacher)
+        trainer.teacher_f1 = questions.score(predictions)["f1"]
+    prepared.say(f"the teacher's F1 is {trainer.teacher_f1:.2f}", level="info")
+
+
+def _train(prepared: _Run) -> None:
+    trainer, recorder = prepared.trainer, prepared.recorder
+    _announce_start(prepared)
+    if prepared.checkpoint is not None:
+        prepared.say(f"going on from {prepared.checkpoint}", level="info")
+    with recorder.phase("train", "training"):
+        result = trainer.train(resume_from_checkpoint=str(prepared.checkpoint) if prepared.checkpoint else None)
+    if recorder.stop_requested:
+        return
+    trainer.manager.finalize()
+    prepared.callbacks.events.report(trainer.state)
+    _save(prepared, result.metrics)
+
+
+def _announce_start(prepared: _Run) -> None:
+    trainer, context = prepared.trainer, prepared.callbacks.recipe.context
+    parameters = sum(parameter.numel() for parameter in trainer.network.parameters())
+    prunable = sum(parameter.numel() for _, parameter in prunable_parameters(trainer.network))
+    prepared.recorder.emit(
+        "start",
+        total_steps=context.total_steps,
+        steps_per_epoch=context.steps_per_epoch,
+        total_epochs=context.total_epochs,
+        device=str(prepared.arguments.training.device),
+        parameters=parameters,
+        prunable_parameters=prunable,
+        teacher=prepared.spec.teacher,
+        timeline=_timeline(trainer.manager, context.total_epochs),
+        durable=True,
+    )
+
+
+def _timeline(manager: SparsificationManager, epochs: float) -> list[dict[str, Any]]:
+    """The phases of the recipe, in epochs."""
+    return [
+        {
+            "name": behaviour.phase,
+            "start_epoch": behaviour.modifier.begins,
+            "end_epoch": behaviour.modifier.end_epoch if behaviour.modifier.end_epoch >= 0 else epochs,
+        }
+        for behaviour in manager.behaviours
+        if behaviour.phase is not None
+    ]
+
+
+def _save(prepared: _Run, metrics: dict[str, float]) -> None:
+    trainer, output = prepared.trainer, str(prepared.spec.output_dir)
+    with prepared.recorder.phase("checkpoint", "saving the model", promise=_LOADING_PROMISE):
+        trainer.save_model(output)
+        trainer._save_optimizer_and_scheduler(output)
+        if trainer.train_dataset is not None:
+            metrics["train_samples"] = len(trainer.train_dataset)  # pyright: ignore[reportArgumentType]
+        trainer.log_metrics("train", metrics)
+        trainer.save_metrics("train", metrics)
+        trainer.save_state()
+    prepared.recorder.emit("checkpoint", path=output, reason="training is finished", durable=True)
+
+
+def _one_shot(prepared: _Run) -> None:
+    """Apply the whole recipe at once, without training."""
+    trainer, manager = prepared.trainer, prepared.trainer.manager
+    _announce_start(prepared)
+    with prepared.recorder.phase("prune", "one shot"):
+        optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
+        manager.prepare(trainer.network, math.inf)
+        context = TrainingContext(steps_per_epoch=1, total_steps=1, teacher="disable")
+        manager.initialize(trainer.network, optimizer, context)
+        manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
+        manager.finalize()
+        prepared.callbacks.events.report(trainer.state)
+    output = prepared.spec.output_dir
+    trainer.save_model(output)
+    prepared.recorder.emit("checkpoint", path=output, reason="the recipe was applied", durable=True)
+
+
+def _evaluate(prepared: _Run) -> None:
+    trainer = prepared.trainer
+    metrics = trainer.evaluate()
+    trainer.log_metrics("eval", metrics)
+    trainer.save_metrics("eval", metrics)
+    if trainer.last_predictions is not None:
+        trainer.last_predictions.write(Path(prepared.spec.output_dir), "eval")
+
+
+def _predict(prepared: _Run) -> None:
+    trainer = prepared.trainer
+    questions: QuestionSet = prepared.inputs.questions("predict")
+    with prepared.recorder.phase("evaluate", "predicting", promise=_LOADING_PROMISE):
+        predictions = trainer.predict_questions(questions, "predicting")
+    predictions.write(Path(prepared.spec.output_dir), "predict")
+    metrics: dict[str, float] = {"predict_samples": len(questions.windows)}
+    if any(example.answers for example in questions.examples.examples):
+        metrics |= {f"predict_{name}": value for name, value in questions.score(predictions).items()}
+    trainer.log_metrics("predict", metrics)
+    trainer.save_metrics("predict", metrics)

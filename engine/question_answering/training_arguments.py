@@ -1,0 +1,100 @@
+"""The training arguments of a run as transformers wants them, with what SparseML added; loads transformers."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import torch
+import transformers
+from transformers import HfArgumentParser
+
+from engine.errors import UserError, plain
+from engine.question_answering.arguments import (
+    WITHOUT_EFFECT,
+    DataTrainingArguments,
+    ModelArguments,
+)
+from engine.question_answering.flags import to_argv
+
+_ADAFACTOR = "adafactor"
+_GROUPING = "group_by_length"
+
+
+@dataclass
+class TrainingArguments(transformers.TrainingArguments):
+    """transformers.TrainingArguments with recipe, teacher and what else SparseML's trainer took."""
+
+    recipe: str | None = field(default=None)
+    recipe_args: str | None = field(default=None)
+    distill_teacher: str | None = field(default=None)
+    best_model_after_epoch: float | None = field(default=None)
+    overwrite_output_dir: bool = field(default=False)
+    export: bool = field(default=False)
+
+
+@dataclass(frozen=True)
+class EngineArguments:
+    """All arguments of a run, typed, and one line for each flag that has no effect any more."""
+
+    model: ModelArguments
+    data: DataTrainingArguments
+    training: TrainingArguments
+    notes: tuple[str, ...] = ()
+
+
+class _Parser(HfArgumentParser):
+    """Reports a mistake as an error of the user instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(plain(message, 300), "see the flags with --help")
+
+
+def engine_arguments(given: Mapping[str, Any], output_dir: str) -> EngineArguments:
+    """The arguments that `given` (flags by name) means. Raises `UserError` for unknown flags and impossible values."""
+    wanted, notes = _current(given)
+    wanted["output_dir"] = output_dir
+    # The event log shows progress; a bar would only fill the console's file.
+    wanted.setdefault("disable_tqdm", True)
+    wanted.setdefault("dataloader_pin_memory", _has_accelerator())
+    groups: Any = [ModelArguments, DataTrainingArguments, TrainingArguments]
+    parser = _Parser(groups, allow_abbrev=False)
+    _refuse_unknown(wanted)
+    try:
+        model, data, training = parser.parse_args_into_dataclasses(
+            to_argv(wanted, explicit=True), look_for_args_file=False
+        )
+    except (ValueError, TypeError, ImportError) as error:
+        raise UserError(f"the training arguments do not fit together: {plain(str(error), 300)}") from error
+    return EngineArguments(model, data, training, tuple(notes))
+
+
+def _current(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The flags by their names of today, and what is to be said about those that are gone."""
+    wanted = {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
+    notes = [f"--{name} has no effect any more" for name in given if name in WITHOUT_EFFECT]
+    if wanted.pop(_ADAFACTOR, False):
+        wanted.setdefault("optim", _ADAFACTOR)
+    if wanted.pop(_GROUPING, False):
+        wanted.setdefault("train_sampling_strategy", _GROUPING)
+    return wanted, notes
+
+
+def _has_accelerator() -> bool:
+    return bool(torch.accelerator.is_available())
+
+
+def _refuse_unknown(wanted: Mapping[str, Any]) -> None:
+    known = {
+        item.name
+        for group in (ModelArguments, DataTrainingArguments, TrainingArguments)
+        for item in dataclasses.fields(group)
+    }
+    for name in wanted:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean --{near[0]}?" if near else "see the flags with --help"
+            raise UserError(f"unknown flag --{plain(name, 60)}", hint)
