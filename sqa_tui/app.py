@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from textual import events, on
 from textual.app import App, SystemCommand
@@ -14,11 +15,17 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from engine.errors import UserError, plain
+from engine.runs.launch import EngineChildren
 from sqa_tui.actions import ACTIONS, bindings_of
 from sqa_tui.paths import shipped_themes, user_themes
 from sqa_tui.settings import Settings, load_settings
 from sqa_tui.themes import load_themes, variable_defaults
 
+if TYPE_CHECKING:
+    from sqa_tui.launching import Launched
+
+REAP_SECONDS = 5.0
+"""How often engines that ended are reaped."""
 FALLBACK_THEME = "sqa-dark"
 LEAST_SIZE = (60, 18)
 """Columns and rows below which no screen can show what it is for."""
@@ -35,6 +42,7 @@ class SqaApp(App[None]):
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
         self.settings = settings or Settings()
+        self.engines = EngineChildren()
         self.loaded_themes = load_themes([shipped_themes(), user_themes()])
         for theme in self.loaded_themes.themes.values():
             self.register_theme(theme)
@@ -49,6 +57,7 @@ class SqaApp(App[None]):
             self.warn(f"settings: there is no theme {plain(self.settings.theme)}; F2 shows those there are")
         for failure in self.loaded_themes.failures:
             self.warn(f"theme {plain(failure.path.name)}: {plain(failure.reason)}")
+        self.set_interval(REAP_SECONDS, self.engines.poll)
         self.open_runs()
 
     def warn(self, text: str) -> None:
@@ -62,8 +71,9 @@ class SqaApp(App[None]):
 
     @on(Worker.StateChanged)
     def _worker_changed(self, event: Worker.StateChanged) -> None:
-        if event.state is WorkerState.ERROR and event.worker.error is not None:
-            self.report(event.worker.error)
+        worker = cast("Worker[object]", event.worker)  # pyright: ignore[reportUnknownMemberType]
+        if event.state is WorkerState.ERROR and worker.error is not None:
+            self.report(worker.error)
 
     def on_resize(self, event: events.Resize) -> None:
         from sqa_tui.screens.too_small import TooSmallScreen
@@ -89,6 +99,11 @@ class SqaApp(App[None]):
         from sqa_tui.screens.new_run import NewRunScreen
 
         self.push_screen(NewRunScreen())
+
+    def adopt(self, launched: Launched) -> None:
+        """Reap the engine of a run when it ends; it needs nothing else from the app."""
+        if launched.process is not None:
+            self.engines.adopt(launched.directory, launched.process)
 
     def open_ask(self, model: Path | None = None) -> None:
         """Ask a deployment folder, or the newest there is."""
@@ -129,4 +144,7 @@ def run_app() -> None:
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError("the app needs a terminal", "sqa-tui --help lists what works without one")
-    SqaApp(load_settings()).run()
+    app = SqaApp(load_settings())
+    app.run()
+    if app.return_code:
+        raise SystemExit(app.return_code)

@@ -1,8 +1,9 @@
-"""Numbers and series as short text: durations, percentages, bars and sparklines."""
+"""Numbers, series and names as short text: durations, percentages, bars, sparklines, stubs."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -65,3 +66,16 @@ def size(count: float | None) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def short_name(source: str) -> str:
+    """A model or recipe in a few words: architecture and variant of a stub, the last two parts of a long path."""
+    parts = source.split("/")
+    if source.startswith("zoo:") and len(parts) >= 4:
+        return f"{parts[2]} {parts[-1]}"
+    return source if len(parts) <= 2 else "…/" + "/".join(parts[-2:])
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Text on lines of at most `width` characters; at least one line."""
+    return textwrap.wrap(text, max(width, 1)) or [""]

@@ -8,7 +8,7 @@ from engine.errors import plain
 from engine.runs.listing import RunSummary, SpecBrief
 from engine.runs.paths import RunDirectory
 from engine.runs.state import RunState
-from sqa_tui.formatting import duration
+from sqa_tui.formatting import duration, short_name
 from sqa_tui.states import ACTIVE
 from sqa_tui.widgets.run_list import RunRow
 
@@ -59,14 +59,6 @@ def _choices(brief: SpecBrief) -> str:
     recipe = short_name(brief.recipe) if brief.recipe else "no recipe: dense training"
     teacher = f"   teacher {short_name(brief.teacher)}" if brief.teacher else ""
     return plain(f"{short_name(brief.model)} → {recipe}{teacher}")
-
-
-def short_name(source: str) -> str:
-    """A model or recipe in a few words: architecture and variant of a stub, the last two parts of a long path."""
-    parts = source.split("/")
-    if source.startswith("zoo:") and len(parts) >= 4:
-        return f"{parts[2]} {parts[-1]}"
-    return source if len(parts) <= 2 else "…/" + "/".join(parts[-2:])
 
 
 def _data(brief: SpecBrief) -> str:

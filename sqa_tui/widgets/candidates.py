@@ -12,6 +12,7 @@ from textual.message import Message
 from engine.errors import plain
 from sqa_tui.actions import bindings_of
 from sqa_tui.answers import Answered, Candidate
+from sqa_tui.formatting import wrapped
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
 
@@ -101,7 +102,7 @@ class CandidateList(DiffPane, can_focus=True):
     def _status_rows(self, width: int, height: int) -> list[CellRow]:
         style = self.palette.style("state-failed" if self._failed else "muted")
         rows: list[CellRow] = []
-        for text in _wrapped(self.status, width)[:height]:
+        for text in wrapped(self.status, width)[:height]:
             row = CellRow(width, style)
             row.put(0, text, style)
             rows.append(row)
@@ -128,16 +129,6 @@ def describe_time(answered: Answered) -> str:
     parts = " + ".join(f"{plain(name)} {value:.1f}" for name, value in answered.milliseconds.items())
     windows = f"{answered.windows} window{'' if answered.windows == 1 else 's'}"
     return f"{answered.total_milliseconds:.1f} ms: {parts}, {windows}" if parts else windows
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and cell_len(lines[-1]) + 1 + cell_len(word) > width:
-            lines.append(word)
-        else:
-            lines[-1] = f"{lines[-1]} {word}".strip()
-    return lines
 
 
 def _cut(text: str, width: int) -> str:

@@ -1,0 +1,81 @@
+"""Checking and starting runs, for the New run screen; nothing here loads torch."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.errors import UserError, plain
+from engine.recipes import RecipeError, load_recipe
+from engine.recipes.timeline import Timeline, timeline
+from engine.runs.launch import create_run, start_engine
+from engine.runs.paths import RunDirectory
+
+STEPS_PER_EPOCH = 100
+"""Steps an epoch has in the picture of a recipe, where the number of questions is not known yet."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding before the start: `level` is ok, info, warning or error."""
+
+    level: str
+    text: str
+    hint: str = ""
+
+
+def checks(argv: Sequence[str], recipe: str, variables: str) -> list[Check]:
+    """Everything that can be known before the start; every problem of the recipe has its place in the file."""
+    from engine.question_answering.preflight import check_run, parse_light
+
+    in_recipe = recipe_problems(recipe, variables)
+    try:
+        found = check_run(parse_light(list(argv)))
+    except UserError as error:
+        return [*in_recipe, Check("error", plain(error.message), plain(error.hint))]
+    rest = [one for one in found if not (in_recipe and one.subject == "recipe" and one.level == "error")]
+    return [*in_recipe, *(Check(one.level, plain(one.message), plain(one.hint)) for one in rest)]
+
+
+def recipe_problems(recipe: str, variables: str) -> list[Check]:
+    """What is wrong with a recipe, one check a place."""
+    if not recipe:
+        return []
+    try:
+        load_recipe(recipe, recipe_args=variables or None)
+    except RecipeError as error:
+        return [Check("error", plain(str(problem))) for problem in error.problems]
+    except UserError as error:
+        return [Check("error", plain(error.message), plain(error.hint))]
+    return []
+
+
+def recipe_timeline(recipe: str, variables: str) -> Timeline:
+    """The course of a recipe over its epochs.
+
+    Raises:
+        UserError: the recipe cannot be used.
+    """
+    loaded = load_recipe(recipe, recipe_args=variables or None)
+    return timeline(loaded, STEPS_PER_EPOCH, round(STEPS_PER_EPOCH * loaded.max_epochs))
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A run whose engine was started."""
+
+    directory: RunDirectory
+    process: subprocess.Popen[bytes] | None
+
+
+def launch(argv: Sequence[str], slug: str) -> Launched:
+    """Create the run directory and start the engine; the run does not need this process any more.
+
+    Raises:
+        UserError: the arguments are wrong, or nothing can be created.
+    """
+    from engine.question_answering.preflight import build_spec
+
+    directory = create_run(slug=slug, spec=build_spec(list(argv)))
+    return Launched(directory, start_engine(directory))

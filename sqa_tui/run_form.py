@@ -1,0 +1,109 @@
+"""What a user chooses for a new run, and the command line it stands for."""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import UserError
+from engine.runs.paths import slug_of
+from engine.zoo.demo.publish import train_command
+from sqa_tui.formatting import short_name
+
+DEMO = "zoo:nlp/question_answering/bert-demo/pytorch/huggingface/facts/"
+DATA_SUFFIXES = (".json", ".jsonl", ".csv", ".gz")
+
+
+@dataclass(frozen=True)
+class RunChoices:
+    """The form of a new run, every field as typed; an empty one leaves the flag out."""
+
+    model: str = ""
+    recipe: str = ""
+    variables: str = ""
+    teacher: str = ""
+    dataset: str = ""
+    evaluate_on: str = ""
+    epochs: str = ""
+    arguments: str = ""
+    export: bool = True
+    output: str = ""
+
+    def argv(self) -> list[str]:
+        """The arguments of `sqa-tui train`.
+
+        Raises:
+            UserError: the further arguments have an unclosed quote.
+        """
+        named = {
+            "model_name_or_path": self.model,
+            "distill_teacher": self.teacher,
+            "recipe": self.recipe,
+            "recipe_args": self.variables,
+            _data_flag(self.dataset, "train_file"): self.dataset,
+            "validation_file": self.evaluate_on,
+            "num_train_epochs": self.epochs,
+            "output_dir": self.output,
+        }
+        given = [word for name, value in named.items() if value for word in (f"--{name}", value)]
+        return [*given, *self._further(), "--do_train", "--do_eval", *(["--export"] if self.export else [])]
+
+    def command(self) -> str:
+        """The equivalent command line, ready to be pasted into a shell."""
+        try:
+            return shlex.join(["sqa-tui", "train", *self.argv()])
+        except UserError as error:
+            return str(error)
+
+    def slug(self) -> str:
+        """A short name for the run: its recipe and model."""
+        parts = (short_name(self.model), short_name(self.recipe) if self.recipe else "dense")
+        return slug_of(" ".join(dict.fromkeys(word for part in parts for word in part.split())))
+
+    def _further(self) -> list[str]:
+        try:
+            return shlex.split(self.arguments)
+        except ValueError as error:
+            raise UserError(f"arguments: {error}", "close the quote") from error
+
+
+def _data_flag(dataset: str, file_flag: str) -> str:
+    path = Path(dataset).expanduser()
+    return file_flag if dataset.endswith(DATA_SUFFIXES) or path.is_file() else "dataset_name"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A prepared form."""
+
+    label: str
+    note: str
+    choices: RunChoices
+
+
+def demo_choices(stub: str) -> RunChoices:
+    """The form that makes a model of the demo zoo: the flags are those the zoo itself names."""
+    words = train_command(stub)[2:]
+    flags = dict(itertools.pairwise(words))
+    own = ("--model_name_or_path", "--distill_teacher", "--recipe", "--dataset_name")
+    further: list[str] = []
+    for flag, value in flags.items():
+        if flag.startswith("--") and flag not in own and not value.startswith("--"):
+            further += [flag, value]
+    model, teacher, recipe, dataset = (flags[name] for name in own)
+    return RunChoices(model, recipe, "", teacher, dataset, arguments=shlex.join(further))
+
+
+def presets() -> tuple[Preset, ...]:
+    """The prepared forms, the demo first."""
+    return (
+        Preset(
+            "Demo: prune and quantise",
+            "80 % pruned, int8; no network, minutes on 2 cores",
+            demo_choices(f"{DEMO}pruned80_quant-none"),
+        ),
+        Preset("Demo: prune", "80 % pruned; no network", demo_choices(f"{DEMO}pruned80-none")),
+        Preset("Own choice", "every line below is yours", RunChoices()),
+    )
