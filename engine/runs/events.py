@@ -92,6 +92,11 @@ class EventWriter:
         """Why the log cannot be written at the moment, in the system's words; None where it can."""
         return self._lines.blocked
 
+    @property
+    def standing_promise(self) -> float:
+        """Seconds within which the loop reports, as promised last."""
+        return self._promise
+
     def emit(
         self,
         kind: str,

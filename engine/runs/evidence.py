@@ -34,8 +34,7 @@ STATES = (
     "unknown",
 )
 TERMINAL = frozenset(("finished", "stopped", "failed", "killed"))
-_TAIL_BYTES = 1 << 14
-_LONG_TAIL_BYTES = 1 << 20
+_TAIL_BYTES = (1 << 12, 1 << 14, 1 << 20)
 _STARTING_SECONDS = 20.0
 _FRESH_SECONDS = 30.0
 
@@ -54,7 +53,8 @@ class _Evidence:
     state: RunState
     identity: ProcessIdentity | None
     lock: str
-    alive: bool | None
+    process: bool | None  # whether the process of `identity` lives; None: it cannot be seen from here
+    alive: bool | None  # the same of the engine, with the lock's word
 
     def age(self) -> str:
         moment = self.state.last_event_at
@@ -87,25 +87,25 @@ def _collect(directory: RunDirectory, now: float) -> _Evidence:
         advance(state, event)
     identity = read_identity(directory)
     lock = probe(directory.lock_file)
-    return _Evidence(directory, now, state, identity, lock, _is_alive(lock, identity))
+    process = identity.alive() if identity else False
+    return _Evidence(directory, now, state, identity, lock, process, _is_alive(lock, process))
 
 
 def _tail(directory: RunDirectory, state: RunState) -> list[Event]:
     """The events since `state`, and at least the last one, where they are not too far back."""
-    tail = last_events(directory.events_file, _TAIL_BYTES)
-    if tail and tail[0]["seq"] <= state.seq + 1:
-        return tail
-    return last_events(directory.events_file, _LONG_TAIL_BYTES)
+    tail: list[Event] = []
+    for size in _TAIL_BYTES:
+        tail = last_events(directory.events_file, size)
+        if tail and tail[0]["seq"] <= state.seq + 1:
+            break
+    return tail
 
 
-def _is_alive(lock: str, identity: ProcessIdentity | None) -> bool | None:
+def _is_alive(lock: str, process: bool | None) -> bool | None:
     """Whether the engine lives. A lock that looks free is proof only on the host of the engine."""
     if lock == "held":
         return True
-    process = identity.alive() if identity else False
-    if lock == "free" and process is not None:
-        return False
-    return process
+    return False if lock == "free" and process is not None else process
 
 
 def _judge(found: _Evidence) -> Assessment:
@@ -125,7 +125,7 @@ def _judge(found: _Evidence) -> Assessment:
 
 def _is_loading(found: _Evidence) -> bool:
     """Whether an engine lives that was started after the last event: what the log says is about an earlier one."""
-    if found.identity is None or not found.identity.alive():
+    if not found.process:
         return False
     try:
         started = found.directory.process_file.stat().st_mtime
@@ -139,14 +139,16 @@ def _from_exit(found: _Evidence) -> Assessment:
     reason = plain(found.state.reason or "")
     if outcome not in ("finished", "failed", "stopped"):
         return Assessment("unknown", f"exit event with the outcome '{plain(str(outcome))}'")
-    when = f"{duration(found.now - (found.state.last_event_at or found.now))} ago"
-    return Assessment(outcome, f"{reason} ({when})" if reason else f"exit event {when}")
+    # A time of day and not an age: what is over must not repaint a screen for ever.
+    moment = time.localtime(found.state.last_event_at or 0)
+    when = time.strftime("%Y-%m-%d %H:%M:%S", moment)
+    return Assessment(outcome, f"{reason} ({when})" if reason else f"exit event at {when}")
 
 
 def _before_first_event(found: _Evidence) -> Assessment:
     if found.identity is None:
         return _never_started(found)
-    if found.identity.alive() is None:
+    if found.process is None:
         return Assessment("unknown", f"process {found.identity.pid} on {plain(found.identity.host)}, no event yet")
     line = last_console_line(found.directory)
     said = f"; console: {line}" if line else ""

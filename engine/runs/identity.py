@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 from pathlib import Path
@@ -67,10 +68,12 @@ def _status(pid: int) -> tuple[str, int, int]:
     return fields[0], int(fields[2]), int(fields[19])
 
 
+@functools.cache  # neither changes while this process lives
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
+@functools.cache
 def _pid_namespace() -> str:
     try:
         return os.readlink("/proc/self/ns/pid")

@@ -104,10 +104,15 @@ class RunRecorder:
         **fields: Any,
     ) -> None:
         """Queue an event (see `EventWriter.emit`); returns at once and never fails for a disk."""
+        if kind == "start" and self._events.standing_promise == _STARTING_PROMISE:
+            self.promise()
         self._events.emit(kind, step=step, epoch=epoch, expect_next_in=expect_next_in, durable=durable, **fields)
 
     def promise(self, seconds: float | None = None) -> None:
-        """From now on something is reported at least every `seconds`; None: the default of a minute."""
+        """From now on something is reported at least every `seconds`; None: the default of a minute.
+
+        It is five minutes until the event `start`.
+        """
         self._events.promise(seconds)
 
     def progress(self) -> None:
@@ -117,6 +122,7 @@ class RunRecorder:
     @contextlib.contextmanager
     def phase(self, name: str, text: str = "", *, promise: float | None = None, **place: Any) -> Generator[None]:
         """Emit `phase` events for entering and leaving; `promise` holds inside, `place` is `step` and `epoch`."""
+        before = self._events.standing_promise
         if promise is not None:
             self.promise(promise)
         self.emit("phase", phase=name, action="enter", text=text, **place)
@@ -124,7 +130,7 @@ class RunRecorder:
             yield
         finally:
             if promise is not None:
-                self.promise()
+                self.promise(before)
             self.emit("phase", phase=name, action="leave", text=text, **place)
 
     def requests(self) -> list[ControlRequest]:

@@ -198,10 +198,10 @@ def test_without_locks_the_process_is_the_evidence(run, monkeypatch):
 
 @pytest.mark.parametrize("outcome", ["finished", "failed", "stopped"])
 def test_an_exit_event_is_the_strongest_evidence(run, outcome):
-    now = time.time()
-    write_log(run, {"t": now - 65, "kind": "exit", "outcome": outcome, "reason": "because\x1b[2J"})
-    found = assess(run, now=now)
-    assert (found.state, found.reason) == (outcome, "because\N{REPLACEMENT CHARACTER}[2J (1 min ago)")
+    moment = time.mktime((2026, 3, 4, 5, 6, 7, 0, 0, -1))
+    write_log(run, {"t": moment, "kind": "exit", "outcome": outcome, "reason": "because\x1b[2J"})
+    found = assess(run)
+    assert (found.state, found.reason) == (outcome, "because\N{REPLACEMENT CHARACTER}[2J (2026-03-04 05:06:07)")
 
 
 def test_an_exit_nobody_knows(run):
