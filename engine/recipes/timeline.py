@@ -151,7 +151,7 @@ class _Drawing:
         if modifier.end_epoch >= 0:
             last = min(last, max(self.step(modifier.end_epoch), first))
         stride = max(1, (last - first) // MOST_POINTS)
-        return sorted({*range(first, last + 1, stride), last}) if first <= last else []
+        return sorted({*range(first, last + 1, stride), max(last - 1, first), last}) if first <= last else []
 
     def learning_rate(self) -> Series:
         return self.series(_overlaid([self._rates(item) for item in self.recipe.modifiers if _sets_rate(item)]))
@@ -227,9 +227,8 @@ def _quantizers(recipe: Recipe) -> list[AnyQuantizationModifier]:
 def _largest(tracks: Sequence[Sequence[Change]]) -> list[Change]:
     """The largest of several step functions at every step at which one changes."""
     current: list[Value] = [None] * len(tracks)
-    moves = sorted((step, index, value) for index, track in enumerate(tracks) for step, value in track)
     result: list[Change] = []
-    for step, index, value in moves:
+    for step, index, value in _in_order(tracks):
         current[index] = value
         result.append((step, max((known for known in current if known is not None), default=None)))
     return result
@@ -237,5 +236,10 @@ def _largest(tracks: Sequence[Sequence[Change]]) -> list[Change]:
 
 def _overlaid(tracks: Sequence[Sequence[Change]]) -> list[Change]:
     """Several writers of one value in running order: at one step the last of them counts."""
+    return [(step, value) for step, _, value in _in_order(tracks)]
+
+
+def _in_order(tracks: Sequence[Sequence[Change]]) -> list[tuple[int, int, Value]]:
+    """The changes of several tracks by step, then by track, then as they stand in it."""
     moves = [(step, index, value) for index, track in enumerate(tracks) for step, value in track]
-    return [(step, value) for step, _, value in sorted(moves, key=lambda move: move[:2])]
+    return sorted(moves, key=lambda move: move[:2])
