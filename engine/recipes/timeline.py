@@ -108,8 +108,9 @@ class _Drawing:
         return Series(steps, tuple(self.epoch(step) for step in steps), tuple(kept.values()))
 
     def sparsity(self) -> Series:
-        tracks = [self._pruning(item) for item in self.recipe.modifiers if _has_target(item)]
-        return self.series(_largest(tracks))
+        # Recipes with a block for every matrix repeat one schedule many times.
+        distinct = {_schedule(item): item for item in self.recipe.modifiers if _has_target(item)}
+        return self.series(_largest([self._pruning(item) for item in distinct.values()]))
 
     def _pruning(self, modifier: Modifier) -> list[Change]:
         changes: list[Change] = []
@@ -207,6 +208,11 @@ class _Drawing:
 
 def _has_target(modifier: Modifier) -> bool:
     return isinstance(modifier, GradualPruningModifier | ACDCPruningModifier)
+
+
+def _schedule(modifier: Modifier) -> str:
+    """What of a pruning modifier decides its course: all but the parameters it is for."""
+    return str({name: value for name, value in modifier.values().items() if name not in ("params", "mask_type")})
 
 
 def _sets_rate(modifier: Modifier) -> bool:
