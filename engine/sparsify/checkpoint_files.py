@@ -82,7 +82,12 @@ def read_tensors(files: list[Path], wanted: Callable[[str], bool]) -> dict[str, 
     for path in files:
         try:
             tensors.update((name, tensor) for name, tensor in _tensors(path, wanted))
-        except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        except pickle.UnpicklingError:
+            raise UserError(
+                f"{plain(str(path))} is damaged, or holds more than weights",
+                "give a safetensors file, or copy it again",
+            ) from None
+        except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, AttributeError) as error:
             raise UserError(
                 f"{plain(str(path))} cannot be read as weights: {plain(str(error), 200)}", "copy or download it again"
             ) from None

@@ -164,9 +164,8 @@ def test_final_sparsity_is_reached_although_the_run_ends_at_the_end_epoch(compat
 def test_gradients_are_masked_before_they_are_clipped() -> None:
     run = Run(PRUNING)
     run.step(0)
-    outputs = run.model(
-        torch.ones(1, 5, dtype=torch.long), start_positions=torch.tensor([1]), end_positions=torch.tensor([2])
-    )
+    labels = {"start_positions": torch.tensor([1]), "end_positions": torch.tensor([2])}
+    outputs = run.model(torch.ones(1, 5, dtype=torch.long), **labels)
     run.optimizer.zero_grad()
     outputs.loss.backward()
     weight = run.model.bert.encoder.layer[0].intermediate.dense.weight
@@ -283,7 +282,7 @@ def test_without_a_recipe_nothing_happens() -> None:
     manager.after_optimizer_step(0)
     manager.finalize()
     assert manager.sparsity() == (None, None)
-    assert not (manager.distils or manager.quantizes or manager.controls_learning_rate)
+    assert (manager.distils, manager.quantizes, manager.controls_learning_rate) == (False, False, False)
     assert not manager.quantization_active(math.inf)
 
 

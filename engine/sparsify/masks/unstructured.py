@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from engine.sparsify.masks.select import kth_smallest, shuffled_prefix
+from engine.sparsify.masks.select import above, count_true, kth_smallest, spared_by_shuffle
 
 
 def prune_lowest(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
@@ -15,15 +15,14 @@ def prune_lowest(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
     (weights that are zero already), a fixed shuffle picks which of the minima are pruned and everything else is kept.
     """
     count = scores.numel()
-    if count < 1 or sparsity <= 0 or sparsity > 1:
+    pruned = round(count * sparsity) if 0 < sparsity <= 1 else 0
+    if pruned == 0:
         return torch.ones_like(scores, dtype=torch.bool)
     flat = scores.detach().reshape(-1)
-    pruned = round(count * sparsity)
-    lowest = flat.min()
-    is_lowest = flat == lowest
-    lowest_count = int(is_lowest.sum())
-    if lowest_count >= max(pruned, 1):
-        mask = _prune_among_equals(is_lowest, lowest_count, pruned)
+    above_lowest = above(flat, flat.min().item())
+    lowest = count - count_true(above_lowest)
+    if lowest >= pruned:
+        mask = _prune_among_equals(above_lowest, lowest, pruned)
     else:
         mask = _prune_below(flat, kth_smallest(flat, pruned - 1), pruned)
     return mask.reshape(scores.shape)
@@ -37,19 +36,18 @@ def prune_lowest_globally(scores: list[torch.Tensor], sparsity: float) -> list[t
 
 
 def _prune_below(flat: torch.Tensor, threshold: float, pruned: int) -> torch.Tensor:
-    mask = flat > threshold
-    surplus = flat.numel() - int(mask.sum()) - pruned
+    mask = above(flat, threshold)
+    surplus = flat.numel() - count_true(mask) - pruned
     if surplus > 0:
         ties = (flat == threshold).nonzero().reshape(-1)
         mask[ties[:surplus]] = True
     return mask
 
 
-def _prune_among_equals(is_lowest: torch.Tensor, lowest_count: int, pruned: int) -> torch.Tensor:
-    if pruned == lowest_count:
-        return ~is_lowest
-    places = is_lowest.nonzero().reshape(-1)
-    chosen = torch.tensor(shuffled_prefix(lowest_count, pruned), dtype=torch.long, device=places.device)
-    mask = torch.ones_like(is_lowest)
-    mask[places[chosen]] = False
-    return mask
+def _prune_among_equals(above_lowest: torch.Tensor, lowest: int, pruned: int) -> torch.Tensor:
+    """`above_lowest` becomes the mask: everything above stays, and of the `lowest` equals those the shuffle spares."""
+    spared = spared_by_shuffle(lowest, pruned)
+    if spared:
+        places = (~above_lowest).nonzero().reshape(-1)
+        above_lowest[places[torch.tensor(spared, device=places.device)]] = True
+    return above_lowest
