@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from engine.errors import UserError, plain, run_program
 from engine.pipeline.deployment import MODEL_FILE
+
+if TYPE_CHECKING:
+    from engine.export.evaluation import Evaluation
 
 TASKS = ("question-answering", "qa")
 
@@ -37,6 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
     flag("onnx_file_name", default=MODEL_FILE, help="default model.onnx")
     flag("opset", type=int, default=17, help="default 17")
     flag("trust_remote_code", action="store_true", help="accepted; code that comes with a model is not run")
+    flag("validation_file", help="questions to score the exported file on")
+    flag("dataset_name", help="a dataset to score the exported file on (facts is bundled)")
+    flag("max_eval_samples", type=int, help="score on so many questions only")
+    flag("data_args", help="further data arguments (max_seq_length, doc_stride, …) as JSON or a JSON file")
+    flag("num_export_samples", type=int, default=0, help="save so many inputs and outputs as .npz files")
+    flag("finetuning_task", help="accepted for compatibility; not used")
+    flag("one_shot", help="not here: use sqa-tui train --one_shot, then export its output folder")
     flag("latency_runs", type=int, default=10, help="runs of the latency figure, 0 for none (default 10)")
     flag("json", action="store_true", help="print one JSON object")
     return parser
@@ -45,6 +56,10 @@ def build_parser() -> argparse.ArgumentParser:
 def _export(options: argparse.Namespace) -> int:
     if options.task.replace("_", "-") not in TASKS:
         raise UserError(f"unknown task {plain(options.task)!r}", f"this exporter knows {TASKS[0]}")
+    if options.one_shot:
+        raise UserError(
+            "--one_shot: the exporter changes no model", "run sqa-tui train --one_shot, then export the result"
+        )
     # Loaded here so that --help and a wrong flag are answered at once.
     import msgspec
     from transformers.utils import logging
@@ -61,9 +76,26 @@ def _export(options: argparse.Namespace) -> int:
         onnx_file_name=options.onnx_file_name,
         convert_qat=not options.no_convert_qat,
         latency_runs=options.latency_runs,
+        evaluation=_evaluation(options),
     )
     print(msgspec.json.encode(report).decode() if options.json else summary(report))
     return 0
+
+
+def _evaluation(options: argparse.Namespace) -> Evaluation | None:
+    """What to try the file on; None where no questions are named."""
+    from engine.export.evaluation import Evaluation, data_arguments
+
+    named = {name: getattr(options, name) for name in ("validation_file", "dataset_name", "max_eval_samples")}
+    data = data_arguments(options.data_args, named)
+    if options.num_export_samples > 0 and data.validation_file is None and data.dataset_name is None:
+        raise UserError(
+            "--num_export_samples: no questions to take samples of", "add --validation_file or --dataset_name"
+        )
+    score = bool(options.validation_file or options.dataset_name)
+    return Evaluation(
+        data, score, options.num_export_samples, lambda note: print(f"note: {plain(note)}", file=sys.stderr)
+    )
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ from torch import nn
 import engine
 from engine.errors import UserError
 from engine.export import deployment, latency, parity, provenance, sparsity
+from engine.export.evaluation import Evaluation
 from engine.export.graph import Graph, drop_needless_casts, fold_identities
 from engine.export.load import input_names, load_model, longest_input
 from engine.export.names import name_matrices
-from engine.export.quantised import fold_weights
+from engine.export.quantised import fold_weights, separate_zero_points
 from engine.export.report import ExportReport
 from engine.export.trace import trace
 from engine.pipeline.deployment import FOLDER, MODEL_FILE
@@ -28,7 +29,7 @@ TIMED_LENGTH = 128
 
 
 @dataclass(frozen=True)
-class _Exported:
+class Exported:
     """The graph in memory and how many of its weights are stored as integers."""
 
     graph: onnx.ModelProto
@@ -45,32 +46,29 @@ def export_model(
     onnx_file_name: str = MODEL_FILE,
     convert_qat: bool = True,
     latency_runs: int = 10,
+    evaluation: Evaluation | None = None,
 ) -> ExportReport:
     """Write `<model_path>/deployment` and return what was measured.
 
     `sequence_length` is the longest input in tokens (default: what the model reads); batch and sequence stay open in
-    the file. `convert_qat=False` keeps float weights behind QuantizeLinear nodes, as torch writes them. Raises
-    `UserError` for a folder that cannot be exported and `ExportError` where the file does not say what torch says; the
-    folder is then as it was before.
+    the file. `convert_qat=False` keeps float weights behind QuantizeLinear nodes, as torch writes them. `evaluation`
+    names questions to score the file on. Raises `UserError` for a folder that cannot be exported and `ExportError`
+    where the file does not say what torch says; the folder is then as it was before.
     """
     begun = time.perf_counter()
     folder = Path(model_path).expanduser()
     _check_arguments(opset, onnx_file_name)
     model = load_model(folder)
     length = _sequence_length(model, sequence_length)
-    target = folder / FOLDER
-    with deployment.staged(target) as staging:
+    with deployment.staged(folder / FOLDER) as staging:
         path = staging / onnx_file_name
         exported = build_graph(model, length, opset, path, convert_qat=convert_qat)
-        vocabulary = model.config.vocab_size
-        figures = parity.measure(model, path, exported.names, length, vocabulary)
-        parity.check(figures, exported.quantised)
-        matrices = sparsity.matrix_sparsity(exported.graph, linear_weights(model))
+        facts = verify(model, exported, path, length)
         deployment.write_companions(folder, staging, length)
-        timed = min(length, TIMED_LENGTH)
+        measured = _measure(exported, path, length, model.config.vocab_size, latency_runs, evaluation)
         report = ExportReport(
             model_path=str(folder),
-            path=str(target),
+            path=str(folder / FOLDER),
             onnx_file=onnx_file_name,
             model_type=model.config.model_type,
             architecture=type(model).__name__,
@@ -82,23 +80,42 @@ def export_model(
             inputs=exported.names,
             quantised=exported.quantised,
             quantised_matrices=exported.folded,
-            sparsity=sparsity.overall(matrices),
-            matrices=matrices,
-            tolerance=min(parity.tolerance(figure, exported.quantised) for figure in figures),
-            max_difference=max(figure.max_difference for figure in figures),
-            parity=figures,
             torch_quality=provenance.torch_quality(folder),
-            onnx_quality=None,
-            latency=latency.measure_latency(path, exported.names, timed, vocabulary, latency_runs),
             seconds=time.perf_counter() - begun,
             created=time.time(),
             versions=provenance.versions(),
+            **facts,
+            **measured,
         )
         deployment.write_about(report, staging)
     return report
 
 
-def build_graph(model: nn.Module, length: int, opset: int, path: Path, *, convert_qat: bool = True) -> _Exported:
+def verify(model: nn.Module, exported: Exported, path: Path, length: int) -> dict[str, Any]:
+    """Parity and sparsity of the file at `path`, as fields of the report; `ExportError` where either is lost."""
+    vocabulary = int(model.get_input_embeddings().num_embeddings)  # pyright: ignore[reportCallIssue]
+    figures = parity.measure(model, path, exported.names, length, vocabulary)
+    parity.check(figures, exported.quantised)
+    matrices = sparsity.matrix_sparsity(exported.graph, linear_weights(model))
+    return {
+        "sparsity": sparsity.overall(matrices),
+        "matrices": matrices,
+        "tolerance": min(parity.tolerance(figure, exported.quantised) for figure in figures),
+        "max_difference": max(figure.max_difference for figure in figures),
+        "parity": figures,
+    }
+
+
+def _measure(
+    exported: Exported, path: Path, length: int, vocabulary: int, runs: int, evaluation: Evaluation | None
+) -> dict[str, Any]:
+    """Time and quality of the file at `path`, as fields of the report."""
+    timed = latency.measure_latency(path, exported.names, min(length, TIMED_LENGTH), vocabulary, runs)
+    quality = evaluation.run(path, length) if evaluation is not None else None
+    return {"latency": timed, "onnx_quality": quality}
+
+
+def build_graph(model: nn.Module, length: int, opset: int, path: Path, *, convert_qat: bool = True) -> Exported:
     """Trace `model` for inputs up to `length` tokens, store weights as they were trained, and write `path`."""
     names = input_names(model)
     graph = Graph(trace(model, names, parity.traced_length(length), opset, path))
@@ -106,12 +123,14 @@ def build_graph(model: nn.Module, length: int, opset: int, path: Path, *, conver
     drop_needless_casts(graph)
     quantised = any(node.op_type == "QuantizeLinear" for node in graph.model.graph.node)
     parameters = [name for name, _ in model.named_parameters()]
-    folded = fold_weights(graph, parameters) if convert_qat and quantised else 0
+    folded = fold_weights(graph, parameters) if convert_qat else 0
+    if not convert_qat:
+        separate_zero_points(graph)
     name_matrices(graph, linear_weights(model))
     graph.model.producer_name, graph.model.producer_version = "sqa-tui", engine.__version__
     onnx.checker.check_model(graph.model)
     onnx.save(graph.model, str(path))
-    return _Exported(graph.model, names, quantised, folded)
+    return Exported(graph.model, names, quantised, folded)
 
 
 def linear_weights(model: nn.Module) -> dict[str, np.ndarray]:

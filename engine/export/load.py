@@ -30,10 +30,6 @@ def check_folder(model_path: Path) -> None:
         raise UserError(f"no such folder: {model_path}", "name the folder that training wrote")
     if not (model_path / "config.json").is_file():
         raise UserError(f"{model_path} holds no config.json", "name the folder that training wrote")
-    if not any((model_path / name).is_file() for name in WEIGHT_FILES):
-        raise UserError(
-            f"{model_path} holds no weights: nothing but random numbers could be exported", "train it first"
-        )
     if not any((model_path / name).is_file() for name in ("tokenizer.json", "vocab.txt", "tokenizer_config.json")):
         raise UserError(f"{model_path} holds no tokenizer", "copy the tokenizer's files into it")
 

@@ -34,6 +34,16 @@ def fold_weights(graph: Graph, parameters: Collection[str] = ()) -> int:
     return len(weights)
 
 
+def separate_zero_points(graph: Graph) -> None:
+    """Give every DequantizeLinear node a zero point of its own; see `_store`."""
+    for node in graph.model.graph.node:
+        if node.op_type == "DequantizeLinear" and len(node.input) > 2 and node.input[2] in graph.initializers:
+            own = f"{node.output[0]}_zero_point"
+            graph.put(own, graph.array(node.input[2]))
+            node.input[2] = own
+    graph.prune()
+
+
 def _fold(graph: Graph, quantize: onnx.NodeProto, name: str) -> None:
     values, scale_name, zero_name = quantize.input
     axis = _axis(quantize)

@@ -11,6 +11,7 @@ import onnxruntime
 from engine.errors import UserError, plain
 
 _Array = np.ndarray
+SILENT = 4
 OUTPUTS = ("start_logits", "end_logits")
 PADDING_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -25,19 +26,29 @@ def available_threads() -> int:
 
 def open_session(path: Path, *, threads: int | None = None, optimise: bool = True) -> onnxruntime.InferenceSession:
     """A session on the CPU; `UserError` where ONNX Runtime cannot read the file."""
+    try:
+        return _session(path, threads, optimise, exact=True)
+    except Exception:
+        # Files of other exporters may share zero points, which the exact products cannot be made of.
+        try:
+            return _session(path, threads, optimise, exact=False)
+        except Exception as error:
+            reason = plain(str(error), 200)
+            raise UserError(f"{path} is not an ONNX model that can run: {reason}", "export the model again") from error
+
+
+def _session(path: Path, threads: int | None, optimise: bool, exact: bool) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or available_threads()
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # What goes wrong is raised as well; the log would only paint it on the terminal.
+    options.log_severity_level = SILENT
     levels = onnxruntime.GraphOptimizationLevel
     options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimise else levels.ORT_DISABLE_ALL
-    # Without VNNI the fast product of uint8 and int8 saturates at 16 bits; this asks for the exact one.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        reason = plain(str(error), 200)
-        raise UserError(f"{path} is not an ONNX model that can run: {reason}", "export the model again") from error
+    if exact:
+        # Without VNNI the fast product of uint8 and int8 saturates at 16 bits; this asks for the exact one.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 class OnnxModel:
@@ -66,6 +77,7 @@ class OnnxModel:
         if rows < 0 or columns < 0:
             wanted = f"{self.fixed_batch or 'any'} x {self.fixed_length or 'any'}"
             raise UserError(f"{self.path} takes inputs of {wanted}, not {batch} x {length}", "use a shorter window")
-        feed = {name: np.pad(inputs[name], ((0, rows), (0, columns))) for name in self.input_names}
+        absent = np.zeros((batch, length), dtype=np.int64)
+        feed = {name: np.pad(inputs.get(name, absent), ((0, rows), (0, columns))) for name in self.input_names}
         start, end = self.session.run(list(OUTPUTS), feed)
         return np.asarray(start)[:batch, :length], np.asarray(end)[:batch, :length]
