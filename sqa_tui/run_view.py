@@ -114,6 +114,7 @@ class RunView:
     epoch: float = 0.0
     total_steps: int | None = None
     total_epochs: float | None = None
+    steps_per_epoch: float | None = None
     device: str = ""
     teacher_f1: float | None = None
     timeline: tuple[Phase, ...] = ()
@@ -144,3 +145,16 @@ class RunView:
     def progress(self) -> float | None:
         """Share of the steps that are done, 0…1."""
         return min(self.step / self.total_steps, 1.0) if self.total_steps else None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run will do by its recipe and arguments; empty where that is not known."""
+
+    sparsity: Points | None = None
+    """Target over epochs."""
+    learning_rate: Points | None = None
+    mask_updates: tuple[float, ...] = ()
+    """Epochs at which the target changes, in order."""
+    evaluation_every: float | None = None
+    """Epochs from one evaluation to the next."""

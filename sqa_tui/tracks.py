@@ -10,6 +10,14 @@ from dataclasses import dataclass
 BLOCK = 64
 """Points summarised together: a block that falls into one pixel column is folded without looking at its points."""
 
+LARGEST = 1e300
+"""Beyond this size a value is drawn like an infinity: differences of such values are no numbers any more."""
+
+
+def is_shown(value: float) -> bool:
+    """Whether a chart can show `value`; NaN, infinities and what is as large are gaps."""
+    return -LARGEST < value < LARGEST
+
 
 class Track:
     """Append-only points of one curve, with the extremes of every full block of `BLOCK` points.
@@ -26,7 +34,7 @@ class Track:
         self.highs = array("d")
 
     def append(self, x: float, y: float) -> None:
-        """Add one point; a value that is not finite is a gap."""
+        """Add one point; a value that cannot be shown is a gap."""
         self.xs.append(x)
         self.ys.append(y)
         if len(self.ys) % BLOCK == 0:
@@ -39,7 +47,7 @@ class Track:
     def _close_block(self, start: int) -> None:
         values = self.ys[start:]
         positions = self.xs[start:]
-        plain = all(map(math.isfinite, values)) and list(positions) == sorted(positions)
+        plain = all(map(is_shown, values)) and list(positions) == sorted(positions)
         # NaN marks a block with a gap or a step back: its points must be looked at one by one.
         self.lows.append(min(values) if plain else math.nan)
         self.highs.append(max(values) if plain else math.nan)

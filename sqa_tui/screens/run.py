@@ -19,13 +19,12 @@ from engine.runs.paths import RunDirectory
 from engine.runs.state import RunState
 from sqa_tui.actions import bindings_of
 from sqa_tui.messages import WatcherFailed
-from sqa_tui.run_view import RunView
+from sqa_tui.run_view import Plan, RunView
 from sqa_tui.screens import run_charts, run_words
-from sqa_tui.screens.run_charts import Plan
 from sqa_tui.screens.run_panes import PANES, PaneChoice, slots
 from sqa_tui.screens.run_steering import Steering
 from sqa_tui.states import ACTIVE
-from sqa_tui.watchers.messages import EventsRead, LogRead, RunAssessed
+from sqa_tui.watchers.messages import EventsRead, LogRead, PlanDrawn, RunAssessed
 from sqa_tui.watchers.run_watcher import RunWatcher
 from sqa_tui.widgets import axes
 from sqa_tui.widgets.layers_pane import LayersPane
@@ -109,6 +108,12 @@ class RunScreen(Steering, Screen[None]):
             entries = tuple(run_words.journal_line(entry) for entry in self.view.journal)
             self.query_one("#journal", TextPane).show(entries)
             self.remove_class("-reading")
+
+    @on(PlanDrawn)
+    def _take_plan(self, message: PlanDrawn) -> None:
+        self.plan = message.plan
+        self._show_charts()
+        self._show_next()
 
     @on(RunAssessed)
     def _take_assessment(self, message: RunAssessed) -> None:

@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from sqa_tui.run_view import Phase, RunView
-from sqa_tui.tracks import Points
+from sqa_tui.run_view import Phase, Plan, RunView
 from sqa_tui.widgets.chart_data import Band, ChartData, Curve, Reference
 
 PHASE_COLOURS = ("prune", "qat", "distil", "dense")
 """Phases that a theme has a colour for, as `phase-<name>`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the recipe will do, over epochs; empty where it is not known."""
-
-    sparsity: Points | None = None
-    learning_rate: Points | None = None
-    mask_updates: tuple[float, ...] = ()
-    """Epochs at which masks change, in order."""
 
 
 def loss(view: RunView) -> ChartData:

@@ -6,8 +6,7 @@ import time
 
 from engine.runs.evidence import Assessment
 from sqa_tui.formatting import duration, size
-from sqa_tui.run_view import Entry, RunView
-from sqa_tui.screens.run_charts import Plan
+from sqa_tui.run_view import Entry, Plan, RunView
 from sqa_tui.widgets.axes import number
 from sqa_tui.widgets.segments_line import Words
 from sqa_tui.widgets.text_pane import TextLine
@@ -24,7 +23,8 @@ def next_line(view: RunView, plan: Plan, now: float) -> tuple[Words, ...]:
     if view.unread:
         parts.append((f"reading the log, {size(view.unread)} left", "mark"))
     if not view.ending:
-        parts += [(text, "foreground") for text in (_next_update(view, plan), _next_phase(view)) if text]
+        coming = (_next_update(view, plan), _next_phase(view), _next_evaluation(view, plan))
+        parts += [(text, "foreground") for text in coming if text]
     for text in (_rate(view), _speed(view), _checkpoint(view, now), _export(view)):
         if text:
             parts.append((text, "foreground"))
@@ -71,6 +71,14 @@ def _next_phase(view: RunView) -> str:
         return ""
     epoch, what = coming[0]
     return f"{what} at epoch {epoch:g} (in {epoch - view.epoch:.2f})"
+
+
+def _next_evaluation(view: RunView, plan: Plan) -> str:
+    every, total = plan.evaluation_every, view.total_epochs
+    if not every or total is None:
+        return ""
+    epoch = (view.epoch // every + 1) * every
+    return f"evaluation at epoch {min(epoch, total):g}"
 
 
 def _rate(view: RunView) -> str:

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from engine.runs.evidence import Assessment
 from engine.runs.state import RunState
-from sqa_tui.run_view import RunView
+from sqa_tui.run_view import Plan, RunView
 
 
 @dataclass
@@ -45,3 +45,11 @@ class LogRead(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, LogRead) and message.run == self.run
+
+
+@dataclass
+class PlanDrawn(Message):
+    """What the recipe of a run will do when was worked out."""
+
+    run: Path
+    plan: Plan

@@ -117,6 +117,7 @@ class RunReducer:
 
     def _start(self, event: Event) -> None:
         self._steps_per_epoch = finite(event.get("steps_per_epoch")) or None
+        self._fields["steps_per_epoch"] = self._steps_per_epoch
         self._fields["total_steps"] = whole(event.get("total_steps"))
         self._fields["total_epochs"] = finite(event.get("total_epochs"))
         self._fields["device"] = text(event.get("device"), 40)

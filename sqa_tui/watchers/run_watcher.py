@@ -14,8 +14,10 @@ from engine.runs.evidence import examine
 from engine.runs.paths import RunDirectory
 from engine.runs.reader import EventReader
 from sqa_tui.messages import WatcherFailed
+from sqa_tui.run_view import RunView
 from sqa_tui.watchers.log_tail import LogTail
-from sqa_tui.watchers.messages import EventsRead, LogRead, RunAssessed
+from sqa_tui.watchers.messages import EventsRead, LogRead, PlanDrawn, RunAssessed
+from sqa_tui.watchers.plan import draw_plan
 from sqa_tui.watchers.reducer import RunReducer
 
 POLL_SECONDS = 0.25
@@ -39,6 +41,7 @@ class RunWatcher:
         self._reader = EventReader(self._directory.events_file)
         self._reducer = RunReducer()
         self._restarts = 0
+        self._planned: tuple[float | None, int | None] = (None, None)
         self._log = LogTail(self._directory.console_file)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"watch {self._directory.id}", daemon=True)
@@ -107,6 +110,13 @@ class RunWatcher:
         reader = self._reader
         view = self._reducer.view(bad_lines=reader.bad_lines, gaps=reader.gaps, unread=reader.behind)
         self._send(EventsRead(self._directory.path, view))
+        length = (view.steps_per_epoch, view.total_steps)
+        if length != self._planned and all(length):
+            self._planned = length
+            self._guarded("its recipe", lambda: self._plan(view))
+
+    def _plan(self, view: RunView) -> None:
+        self._send(PlanDrawn(self._directory.path, draw_plan(self._directory, view)))
 
     def _assess(self) -> None:
         assessment, state = examine(self._directory)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 Format = Callable[[float], str]
 
+SMALLEST_SPAN = 1e-290
+"""What differs by less is one value: steps of such axes would be no normal numbers."""
+
 
 def nice_step(span: float, count: int) -> float:
     """The step of 1, 2 or 5 times a power of ten that divides `span` into at most about `count` parts."""
@@ -28,8 +31,8 @@ def ticks(low: float, high: float, count: int) -> list[float]:
 
 def nice_bounds(low: float, high: float, count: int = 4) -> tuple[float, float]:
     """Round ends that hold `low` and `high`; a flat line gets room above and below."""
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        margin = abs(high) / 2 or 0.5
+    if high - low <= max(1e-12 * max(abs(low), abs(high)), SMALLEST_SPAN):
+        margin = abs(high) / 2 if abs(high) > SMALLEST_SPAN else 0.5
         low, high = low - margin, high + margin
     step = nice_step(high - low, count)
     return math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step

@@ -25,6 +25,9 @@ TINT = 0.14
 LANE_TINT = 0.5
 """How strongly a phase colours its name's row, 0…1."""
 
+Layer = tuple[Columns, str, str]
+"""Columns of a curve, its colour and its dash."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -76,8 +79,7 @@ class Painter:
         for band in bands:
             first, last = self._scale.cell(band.start), self._last_cell(band)
             style = self._palette.style("foreground", tint=band.colour, strength=LANE_TINT)
-            name = band.name if cell_len(band.name) <= last - first - 1 else band.name[: max(last - first - 1, 0)]
-            row.put(left + first, f"▏{name}".ljust(last - first + 1), style)
+            row.put(left + first, f"▏{_fitting(band.name, last - first)}".ljust(last - first + 1), style)
         return row
 
     def plot_rows(self, width: int) -> list[CellRow]:
@@ -135,26 +137,28 @@ class Painter:
         frame, axis = self._scale.frame, self._scale.axis
         if axis is None:
             return
-        canvas = Canvas(frame.width, frame.height)
-        layers = self._layers()
-        for owner, (columns, _, dash) in enumerate(layers):
-            draw(canvas, columns, axis, owner=owner, dash=dash)
-        for row, bits, owners in zip(rows, canvas.bits, canvas.owner, strict=True):
-            for cell, dots in enumerate(bits):
-                if dots:
-                    self._put(row, cell, chr(BLANK + dots), layers[owners[cell]][1])
+        # Two canvases: dots of a smoothed curve must not melt into the raw values behind it.
+        for layers in self._layers():
+            canvas = Canvas(frame.width, frame.height)
+            for owner, (columns, _, dash) in enumerate(layers):
+                draw(canvas, columns, axis, owner=owner, dash=dash)
+            for row, bits, owners in zip(rows, canvas.bits, canvas.owner, strict=True):
+                for cell, dots in enumerate(bits):
+                    if dots:
+                        self._put(row, cell, chr(BLANK + dots), layers[owners[cell]][1])
 
-    def _layers(self) -> list[tuple[Columns, str, str]]:
-        """Columns, colour and dash from the back to the front: raw values lie behind the smoothed ones."""
-        back: list[tuple[Columns, str, str]] = []
-        front: list[tuple[Columns, str, str]] = []
+    def _layers(self) -> tuple[list[Layer], list[Layer]]:
+        """What lies behind (raw values of smoothed curves, plans) and what lies in front, each in order of drawing."""
+        back: list[Layer] = []
+        front: list[Layer] = []
         for curve in self._data.curves:
             smooth = self._folded.smoothed(curve)
-            raw_colour = "chart-grid" if smooth or curve.planned else curve.colour
-            (back if smooth or curve.planned else front).append((self._folded.raw(curve), raw_colour, curve.dash))
+            behind = smooth is not None or curve.planned
+            raw = (self._folded.raw(curve), "chart-axis" if behind else curve.colour, curve.dash)
+            (back if behind else front).append(raw)
             if smooth:
                 front.append((smooth, curve.colour, curve.dash))
-        return back + front
+        return back, front
 
     def _draw_marks(self, rows: list[CellRow]) -> None:
         for curve in self._data.curves:
@@ -227,3 +231,8 @@ class Painter:
         frame = self._scale.frame
         start = frame.left + self._scale.cell(x) - len(text) // 2
         return min(max(start, frame.left - 1), frame.left + frame.width - len(text))
+
+
+def _fitting(name: str, room: int) -> str:
+    """A name, or a beginning of it that still says something, or nothing."""
+    return name if cell_len(name) <= room else name[:room] if room >= 4 else ""

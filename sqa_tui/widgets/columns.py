@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from sqa_tui.tracks import BLOCK, Points
+from sqa_tui.tracks import BLOCK, Points, is_shown
 
 
 class Smoothing:
@@ -18,7 +18,7 @@ class Smoothing:
         self._weight = 1.0
 
     def __call__(self, value: float) -> float:
-        if not math.isfinite(value):
+        if not is_shown(value):
             return value
         self._average = self.factor * self._average + (1 - self.factor) * value
         self._weight *= self.factor
@@ -105,7 +105,7 @@ class Columns:
 
     def _fold_point(self, x: float, y: float) -> None:
         column = self.column(x)
-        if not math.isfinite(y):
+        if not is_shown(y):
             self.broken.add(column)
             self._before = -1
             return

@@ -12,6 +12,7 @@ from typing import Any
 from engine.runs.encoding import line_of
 from engine.runs.launch import create_run
 from engine.runs.paths import RunDirectory
+from engine.runs.spec import RecipeSource
 
 Event = dict[str, Any]
 START = 1_700_000_000.0
@@ -43,9 +44,24 @@ class Sample:
         return self.epochs * self.steps_per_epoch
 
 
+RECIPE = """
+modifiers:
+  - !EpochRangeModifier {start_epoch: 0.0, end_epoch: 30.0}
+  - !LearningRateFunctionModifier
+    {start_epoch: 0.0, end_epoch: 30.0, lr_func: cyclic_linear, cycle_epochs: 10.0, init_lr: 8e-5, final_lr: 0.0}
+  - !GMPruningModifier
+    {start_epoch: 2.0, end_epoch: 18.0, update_frequency: 0.5, init_sparsity: 0.0, final_sparsity: 0.9,
+     inter_func: cubic, params: __ALL_PRUNABLE__}
+"""
+
+
 def make_run(root: Path, slug: str = "obert-90-squad") -> RunDirectory:
     """An empty run of that name below `root`."""
-    return create_run(slug=slug, root=root, model="bert-demo", model_path="bert-demo", teacher="bert-demo")
+    recipe = RecipeSource.of("pruned90.yaml", RECIPE)
+    arguments = {"eval_strategy": "steps", "eval_steps": 80}
+    return create_run(
+        slug=slug, root=root, model="bert-demo", model_path="bert-demo", recipe=recipe, arguments=arguments
+    )
 
 
 def write_events(directory: RunDirectory, events: Iterator[Event] | list[Event]) -> None:
