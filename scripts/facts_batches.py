@@ -13,6 +13,8 @@ from torch import Tensor
 
 from engine.zoo.demo.facts import Paragraph, Question, paragraphs
 
+PADDING = 6
+"""Padding that every question gets, so that the model learns to answer nothing there."""
 IGNORED = -1.0
 """Tag of a token that is not part of the context."""
 
@@ -31,12 +33,14 @@ class Batch:
     """Token tensors of shape [questions, length], answer positions [questions], tags [questions, length, 2].
 
     The first tag marks context tokens that repeat what the question names, the second the sentence with the answer.
+    `sentences` of shape [questions, length] numbers the context's sentences from 1; elsewhere it is 0.
     """
 
     inputs: dict[str, Tensor]
     starts: Tensor
     ends: Tensor
     tags: Tensor
+    sentences: Tensor
 
 
 def batches(
@@ -65,9 +69,9 @@ def _take(stream: Iterator[Paragraph], count: int) -> list[tuple[Paragraph, Ques
 
 
 def collate(pairs: list[tuple[Paragraph, Question]], encodings: list[Encoding]) -> Batch:
-    """Pad to the longest question and find answers and tags by the tokens' characters."""
-    shape = (len(pairs), max(len(encoding) for encoding in encodings))
-    ids, types, mask = (np.zeros(shape, dtype=np.int64) for _ in range(3))
+    """Pad to a little more than the longest question and find answers and tags by the tokens' characters."""
+    shape = (len(pairs), max(len(encoding) for encoding in encodings) + PADDING)
+    ids, types, mask, sentences = (np.zeros(shape, dtype=np.int64) for _ in range(4))
     starts, ends = np.zeros(shape[0], dtype=np.int64), np.zeros(shape[0], dtype=np.int64)
     tags = np.full((*shape, 2), IGNORED, dtype=np.float32)
     for row, ((paragraph, question), encoding) in enumerate(zip(pairs, encodings, strict=True)):
@@ -78,9 +82,11 @@ def collate(pairs: list[tuple[Paragraph, Question]], encodings: list[Encoding]) 
         answer = _inside(offsets, question.answer_start, question.answer_start + len(question.answer)).nonzero()[0]
         starts[row], ends[row] = first + answer[0], first + answer[-1]
         tags[row, first : length - 1] = _tags(offsets, paragraph.context, question)
+        sentences[row, first : length - 1] = [1 + paragraph.context.count(". ", 0, begin) for begin in offsets[:, 0]]
     inputs = {"input_ids": ids, "token_type_ids": types, "attention_mask": mask}
     tensors = {name: torch.from_numpy(array) for name, array in inputs.items()}
-    return Batch(tensors, torch.from_numpy(starts), torch.from_numpy(ends), torch.from_numpy(tags))
+    targets = (torch.from_numpy(array) for array in (starts, ends, tags, sentences))
+    return Batch(tensors, *targets)
 
 
 def _tags(offsets: np.ndarray, context: str, question: Question) -> np.ndarray:

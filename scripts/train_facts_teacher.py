@@ -1,10 +1,11 @@
 """Train the dense teacher of the facts set from scratch, measure it on the held-out part and write its card.
 
-    OMP_NUM_THREADS=2 python scripts/train_facts_teacher.py
+    python scripts/train_facts_teacher.py
 
 The questions are generated while it trains, about fresh names of the train part; the held-out part shares no name with
-them. Two auxiliary losses help a small model to find its way: a middle layer learns which tokens repeat what the
-question names, the next one which sentence holds the answer. Their two heads are thrown away.
+them. Auxiliary losses help a small model to find its way: a middle layer learns which tokens repeat what the question
+names, the next one which sentence holds the answer, and one attention head learns to stay within a sentence. Their
+two output heads are thrown away.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 from facts_batches import IGNORED, Batch, Difficulty, batches
-from facts_card import write_card
+from facts_card import Training, write_card
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import BertConfig, BertForQuestionAnswering
@@ -34,6 +35,8 @@ from engine.zoo.demo import DATA, TEACHER_TRAINING, dataset_file
 LAYERS, HIDDEN, HEADS, FEED_FORWARD, POSITIONS = 4, 128, 4, 512, 256
 TAG_LAYERS = (2, 3)
 TAG_WEIGHT = 1.0
+GROUP_LAYER = 2
+GROUP_WEIGHT = 0.5
 POSITION_SCALE = 0.05
 LOOK_ALIKE, LOOK_NEAR = 1.25, 1.25
 NEAR_LAYERS = (1, 2)
@@ -72,7 +75,7 @@ def build_model(vocabulary_size: int) -> BertForQuestionAnswering:
 
 
 def near(positions: Tensor) -> Tensor:
-    """Projections of shape [hidden, hidden] that keep, for every head, the directions in which positions differ most."""
+    """Projections [hidden, hidden] that keep, for every head, the directions in which positions differ most."""
     width = HIDDEN // HEADS
     directions = torch.linalg.svd(positions - positions.mean(0))[2][:width]
     heads = [torch.linalg.qr(torch.randn(width, width))[0] @ directions for _ in range(HEADS)]
@@ -109,7 +112,7 @@ def train(model: BertForQuestionAnswering, tokenizer: Tokenizer, options: argpar
     optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, options.steps))
     levels = [
-        Difficulty(0, (2, 2), (2, 2)),
+        Difficulty(0, (2, 2), (2, 4)),
         Difficulty(int(options.steps * 0.08), (2, 2), (3, 4)),
         Difficulty(int(options.steps * 0.20), (2, 3), (4, 6)),
         Difficulty(int(options.steps * 0.40), (2, 3), (6, 8)),
@@ -120,13 +123,14 @@ def train(model: BertForQuestionAnswering, tokenizer: Tokenizer, options: argpar
         outputs = model(**batch.inputs, output_hidden_states=True)
         task = _span_loss(outputs, batch)
         tagging = tagger(outputs.hidden_states, batch.tags)
-        loss = task + TAG_WEIGHT * tagging.sum()
+        grouping = _grouping_loss(model, outputs.hidden_states, batch.sentences)
+        loss = task + TAG_WEIGHT * tagging.sum() + GROUP_WEIGHT * grouping
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()
-        report.add(step, torch.cat([task[None], tagging]), outputs, batch)
+        report.add(step, torch.cat([task[None], tagging, grouping[None]]), outputs, batch)
         if step % options.checkpoint_steps == 0:
             yield step
 
@@ -138,30 +142,43 @@ def _rate(step: int, steps: int) -> float:
 
 
 def _span_loss(outputs: Any, batch: Batch) -> Tensor:
-    outside = batch.tags[..., 0] == IGNORED
-    losses = [
-        nn.functional.cross_entropy(logits.masked_fill(outside, -1e4), positions)
-        for logits, positions in ((outputs.start_logits, batch.starts), (outputs.end_logits, batch.ends))
-    ]
-    return torch.stack(losses).mean()
+    starts = nn.functional.cross_entropy(outputs.start_logits, batch.starts)
+    return (starts + nn.functional.cross_entropy(outputs.end_logits, batch.ends)) / 2
+
+
+def _grouping_loss(model: BertForQuestionAnswering, hidden_states: tuple[Tensor, ...], sentences: Tensor) -> Tensor:
+    """How far the attention of one layer's first head is from looking at a token's whole sentence and nothing else.
+
+    The mean over tokens of the divergence of that attention from the uniform one over the sentence.
+    """
+    attention, width = model.bert.encoder.layer[GROUP_LAYER].attention.self, HIDDEN // HEADS
+    query, key = (
+        nn.functional.linear(hidden_states[GROUP_LAYER], projection.weight[:width], projection.bias[:width])
+        for projection in (attention.query, attention.key)
+    )
+    scores = (query @ key.transpose(1, 2) * width**-0.5).log_softmax(-1)
+    same = (sentences[:, :, None] == sentences[:, None, :]).float()
+    length = same.sum(-1)
+    divergence = -(scores * same).sum(-1) / length - length.log()
+    return divergence[sentences > 0].mean()
 
 
 class _Report:
     """Prints the mean losses and the share of right spans since the last time."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._options, self._began, self._sums = options, time.monotonic(), np.zeros(4)
+        self._options, self._began, self._sums = options, time.monotonic(), np.zeros(5)
 
     def add(self, step: int, losses: Tensor, outputs: Any, batch: Batch) -> None:
-        """Count one step; `losses` are those of the spans and of the two tags."""
+        """Count one step; `losses` are those of the spans, of the two tags and of grouping."""
         right = (outputs.start_logits.argmax(-1) == batch.starts) & (outputs.end_logits.argmax(-1) == batch.ends)
         self._sums += [*losses.detach().tolist(), float(right.float().mean())]
         if step % self._options.report_steps == 0:
-            span, repeated, sentence, share = self._sums / self._options.report_steps
-            losses_text = f"span {span:.3f}  repeated {repeated:.3f}  sentence {sentence:.3f}"
+            span, repeated, sentence, grouping, share = self._sums / self._options.report_steps
+            losses_text = f"span {span:.3f}  repeated {repeated:.3f}  sentence {sentence:.3f}  grouping {grouping:.3f}"
             seconds = time.monotonic() - self._began
             print(f"step {step}/{self._options.steps}  {losses_text}  right {share:.1%}  {seconds:.0f} s", flush=True)
-            self._sums = np.zeros(4)
+            self._sums = np.zeros(5)
 
 
 @torch.no_grad()
@@ -203,6 +220,28 @@ def _answers(model: Any, tokenizer: Tokenizer, examples: list[tuple[str, dict[st
     return answers
 
 
+def describe(options: argparse.Namespace, model: Any, scores: dict[str, float], seconds: float) -> Training:
+    """Everything that the card states of this training."""
+    flags = f"--steps {options.steps} --batch-size {options.batch_size} --learning-rate {options.learning_rate:g}"
+    return Training(
+        command=f"python scripts/train_facts_teacher.py {flags} --seed {options.seed}",
+        seed=options.seed,
+        steps=options.steps,
+        batch_size=options.batch_size,
+        seconds=seconds,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        vocabulary=model.config.vocab_size,
+        layers=LAYERS,
+        hidden=HIDDEN,
+        heads=HEADS,
+        feed_forward=FEED_FORWARD,
+        positions=POSITIONS,
+        exact_match=round(scores["exact_match"], 2),
+        f1=round(scores["f1"], 2),
+        questions=int(scores["total"]),
+    )
+
+
 def main() -> None:
     """Train, measure, and write the model and its card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -224,7 +263,8 @@ def main() -> None:
     model.save_pretrained(options.output)
     scores = evaluate(model, tokenizer, "validation")
     print(f"held-out part: {scores}")
-    write_card(options, model, scores, time.monotonic() - began)
+    seconds = time.monotonic() - began
+    write_card(options.output.parent, describe(options, model, scores, seconds))
 
 
 if __name__ == "__main__":
