@@ -183,6 +183,17 @@ class Optional:
 
 
 @dataclass(frozen=True)
+class OrElse:
+    """Another kind; null means `otherwise`."""
+
+    of: Kind
+    otherwise: Any
+
+    def read(self, value: Any) -> Any:
+        return self.of.read(self.otherwise if value is None else value)
+
+
+@dataclass(frozen=True)
 class Settings:
     """A mapping from names to anything."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from engine.recipes.modifiers.base import FieldFault, Modifier
-from engine.recipes.modifiers.kinds import Boolean, Epoch, Names, Optional, Settings, Text, Whole, kind
+from engine.recipes.modifiers.kinds import Boolean, Epoch, Names, Optional, OrElse, Settings, Text, Whole, kind
 from engine.recipes.modifiers.scheme import OverrideMapping, QuantizationScheme, SchemeKind
 
 FLAG: dict[str, Any] = kind(Boolean())
@@ -15,6 +15,8 @@ BITS: dict[str, Any] = kind(Whole(minimum=2))
 NAMES: dict[str, Any] = kind(Optional(Names()))
 SETTINGS: dict[str, Any] = kind(Optional(Settings()))
 LATER: dict[str, Any] = kind(Optional(Epoch()))
+
+FUSION = "conv_bn_relus"
 
 LEGACY_FIELDS = frozenset(
     {
@@ -62,7 +64,7 @@ class QuantizationModifier(AnyQuantizationModifier):
 
     implementation: ClassVar[str] = "legacy"
     submodules: tuple[str, ...] | None = field(default=None, metadata=NAMES)
-    model_fuse_fn_name: str = field(default="conv_bn_relus", metadata=kind(Text()))
+    model_fuse_fn_name: str = field(default=FUSION, metadata=kind(OrElse(Text(), FUSION)))
     model_fuse_fn_kwargs: dict[str, Any] | None = field(default=None, metadata=kind(Optional(Settings()), saved=False))
     quantize_embeddings: bool = field(default=True, metadata=FLAG)
     quantize_linear_activations: bool = field(default=True, metadata=FLAG)
@@ -88,7 +90,7 @@ class SchemeQuantizationModifier(AnyQuantizationModifier):
     scheme_overrides: Mapping[str, QuantizationScheme] = field(
         default_factory=dict[str, QuantizationScheme], metadata=kind(OverrideMapping())
     )
-    ignore: tuple[str, ...] = field(default=(), metadata=kind(Names()))
+    ignore: tuple[str, ...] = field(default=(), metadata=kind(OrElse(Names(), ())))
     model_fuse_fn_name: str | None = field(default=None, metadata=kind(Optional(Text())))
-    model_fuse_fn_kwargs: dict[str, Any] = field(default_factory=dict[str, Any], metadata=kind(Settings()))
+    model_fuse_fn_kwargs: dict[str, Any] = field(default_factory=dict[str, Any], metadata=kind(OrElse(Settings(), {})))
     strict: bool = field(default=True, metadata=FLAG)
