@@ -35,6 +35,7 @@ _DURABLE = frozenset(("checkpoint", "eval", "exit"))
 # These say where the steps before them end, so the metrics of those steps go first.
 _BOUNDARIES = frozenset(("phase", "eval", "checkpoint", "export", "exit"))
 _MANY_WAITING = 10_000
+_ITEMS_AT_ONCE = 2_000
 
 
 class _Item(NamedTuple):
@@ -46,6 +47,10 @@ class _Item(NamedTuple):
 
 class _Flush(NamedTuple):
     done: threading.Event
+
+
+class _Idle(NamedTuple):
+    """Nothing came until it was time to look after the rest."""
 
 
 class EventWriter:
@@ -176,7 +181,7 @@ class EventWriter:
                 self._lines.close()
                 return
 
-    def _wait(self) -> _Item | _Flush | None:
+    def _wait(self) -> _Item | _Flush | _Idle | None:
         now = time.monotonic()
         due = min(self._merger.due(), self._heartbeat_due(), now + _TICK_SECONDS)
         if self._lines.waiting or self._flushes:
@@ -184,23 +189,20 @@ class EventWriter:
         try:
             return self._queue.get(timeout=max(0.001, due - now))
         except queue.Empty:
-            return _NOTHING
+            return _Idle()
 
-    def _take_all(self, item: _Item | _Flush | None) -> bool:
+    def _take_all(self, item: _Item | _Flush | _Idle | None) -> bool:
         """Handle `item` and what else is queued (a bounded number of them); True at the end of the log."""
-        for _ in range(2000):
+        for _ in range(_ITEMS_AT_ONCE):
             if item is None:
                 return True
             if isinstance(item, _Flush):
-                if item is not _NOTHING:
-                    self._flushes.append(item)
-            else:
+                self._flushes.append(item)
+            elif isinstance(item, _Item):
                 self._handle(item)
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return False
-        self._queue.put(item)
+            if self._queue.empty():
+                break
+            item = self._queue.get()  # there is one: nobody else takes from the queue
         return False
 
     def _handle(self, item: _Item) -> None:
@@ -284,6 +286,3 @@ class EventWriter:
     def _say(text: str) -> None:
         with contextlib.suppress(OSError, ValueError):
             print(f"warning: {plain(text)}", file=sys.stderr, flush=True)
-
-
-_NOTHING = _Flush(threading.Event())

@@ -54,7 +54,11 @@ class _Evidence:
     identity: ProcessIdentity | None
     lock: str
     process: bool | None  # whether the process of `identity` lives; None: it cannot be seen from here
-    alive: bool | None  # the same of the engine, with the lock's word
+
+    @property
+    def alive(self) -> bool | None:
+        """Whether the engine lives. A lock that looks free proves little: seen from another host it may be held."""
+        return True if self.lock == "held" else self.process
 
     def age(self) -> str:
         moment = self.state.last_event_at
@@ -79,16 +83,17 @@ def examine(directory: RunDirectory, now: float | None = None) -> tuple[Assessme
 
 
 def _collect(directory: RunDirectory, now: float) -> _Evidence:
+    # Life before words: an engine that ends between the two has written its exit event by then.
+    identity = read_identity(directory)
+    lock = probe(directory.lock_file)
+    process = identity.alive() if identity else (None if lock == "unknown" else False)
     state = read_state(directory) or RunState()
     tail = _tail(directory, state)
     if tail and tail[-1]["seq"] < state.seq and not state.disk_full:
         state = RunState()  # the log was replaced by a shorter one
     for event in tail:
         advance(state, event)
-    identity = read_identity(directory)
-    lock = probe(directory.lock_file)
-    process = identity.alive() if identity else False
-    return _Evidence(directory, now, state, identity, lock, process, _is_alive(lock, process))
+    return _Evidence(directory, now, state, identity, lock, process)
 
 
 def _tail(directory: RunDirectory, state: RunState) -> list[Event]:
@@ -99,13 +104,6 @@ def _tail(directory: RunDirectory, state: RunState) -> list[Event]:
         if tail and tail[0]["seq"] <= state.seq + 1:
             break
     return tail
-
-
-def _is_alive(lock: str, process: bool | None) -> bool | None:
-    """Whether the engine lives. A lock that looks free is proof only on the host of the engine."""
-    if lock == "held":
-        return True
-    return False if lock == "free" and process is not None else process
 
 
 def _judge(found: _Evidence) -> Assessment:

@@ -230,6 +230,17 @@ def test_events_from_many_threads_are_whole(log):
     assert {event["name"] for event in events} == {f"{name}-{number}" for name in range(4) for number in range(200)}
 
 
+def test_a_long_queue_keeps_its_order(log):
+    """The writer is held up until far more waits than it takes at once."""
+    go_on = threading.Event()
+    writer = EventWriter(log, on_event=lambda event: go_on.wait(10) and None)
+    for number in range(7000):
+        writer.emit("layer", step=number)
+    go_on.set()
+    assert writer.close()
+    assert [(event["seq"], event["step"]) for event in written(log)] == [(number, number) for number in range(7000)]
+
+
 def test_a_listener_that_fails_does_not_end_the_log(log, capfd):
     def listener(event: dict) -> None:
         raise RuntimeError("oops")
