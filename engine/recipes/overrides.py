@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from engine.recipes.nodes import Node, scalar
+from engine.recipes.nodes import Node
 from engine.recipes.problems import Problem, RecipeError, did_you_mean
 from engine.recipes.reader import Reader
+from engine.recipes.scalars import scalar
 
 ORIGIN = "recipe_args"
 

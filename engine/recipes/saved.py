@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from engine.recipes.modifiers import Modifier, QuantizationArguments, QuantizationScheme
-from engine.recipes.nodes import scalar
 from engine.recipes.recipe import Recipe, Stage
+from engine.recipes.scalars import scalar
 
 VERSION = "1.1.0"
 

@@ -34,6 +34,7 @@ SUPPORTED: frozenset[type[Modifier]] = frozenset(
         LearningRateModifier,
         MagnitudePruningModifier,
         QuantizationModifier,
+        SchemeQuantizationModifier,
         SetLearningRateModifier,
         SetWeightDecayModifier,
         SparsificationLoggingModifier,
@@ -45,10 +46,4 @@ SUPPORTED: frozenset[type[Modifier]] = frozenset(
 
 def unsupported(recipe: Recipe) -> list[str]:
     """Names of the modifiers in `recipe` that the engine cannot run, each once, in running order."""
-    names = [_said(modifier) for modifier in recipe.modifiers if type(modifier) not in SUPPORTED]
-    return list(dict.fromkeys(names))
-
-
-def _said(modifier: Modifier) -> str:
-    by_scheme = isinstance(modifier, SchemeQuantizationModifier)
-    return f"{modifier.name} (by scheme)" if by_scheme else modifier.name
+    return list(dict.fromkeys(modifier.name for modifier in recipe.modifiers if type(modifier) not in SUPPORTED))

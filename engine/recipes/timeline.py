@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from engine.recipes.clock import epoch_at, first_step_at
@@ -23,27 +22,8 @@ from engine.recipes.modifiers import (
 from engine.recipes.phases import Phase, phases
 from engine.recipes.recipe import Recipe
 from engine.recipes.schedule import EVERY_STEP, frequency, update_steps
+from engine.recipes.series import MOST_POINTS, Change, Series, Value, largest, overlaid
 from engine.recipes.stepped_rate import stepped_learning_rate_at
-
-MOST_POINTS = 600
-"""So many points are kept of a curve that changes at every step; charts are narrower than that."""
-
-Value = float | None
-Change = tuple[int, Value]
-
-
-@dataclass(frozen=True)
-class Series:
-    """A value over the steps: `values[i]` holds from `steps[i]` (epoch `epochs[i]`) until the next; None: not set."""
-
-    steps: tuple[int, ...] = ()
-    epochs: tuple[float, ...] = ()
-    values: tuple[Value, ...] = ()
-
-    def at(self, epoch: float) -> Value:
-        """The value that holds at an epoch."""
-        place = bisect_right(self.epochs, epoch)
-        return self.values[place - 1] if place else None
 
 
 @dataclass(frozen=True)
@@ -110,7 +90,7 @@ class _Drawing:
     def sparsity(self) -> Series:
         # Recipes with a block for every matrix repeat one schedule many times.
         distinct = {_schedule(item): item for item in self.recipe.modifiers if _has_target(item)}
-        return self.series(_largest([self._pruning(item) for item in distinct.values()]))
+        return self.series(largest([self._pruning(item) for item in distinct.values()]))
 
     def _pruning(self, modifier: Modifier) -> list[Change]:
         changes: list[Change] = []
@@ -155,7 +135,7 @@ class _Drawing:
         return sorted({*range(first, last + 1, stride), max(last - 1, first), last}) if first <= last else []
 
     def learning_rate(self) -> Series:
-        return self.series(_overlaid([self._rates(item) for item in self.recipe.modifiers if _sets_rate(item)]))
+        return self.series(overlaid([self._rates(item) for item in self.recipe.modifiers if _sets_rate(item)]))
 
     def _rates(self, modifier: Modifier) -> list[Change]:
         if isinstance(modifier, SetLearningRateModifier):
@@ -195,7 +175,7 @@ class _Drawing:
 
     def distillation(self) -> Series:
         tracks = [self._teaching(item) for item in self.recipe.modifiers if _teaches(item)]
-        return self.series(_largest(tracks))
+        return self.series(largest(tracks))
 
     def _teaching(self, modifier: Modifier) -> list[Change]:
         weight = modifier.hardness if isinstance(modifier, DistillationModifier) else 1.0
@@ -228,24 +208,3 @@ def _teaches(modifier: Modifier) -> bool:
 def _quantizers(recipe: Recipe) -> list[AnyQuantizationModifier]:
     found = [item for item in recipe.modifiers if isinstance(item, AnyQuantizationModifier)]
     return sorted(found, key=lambda item: item.begins)
-
-
-def _largest(tracks: Sequence[Sequence[Change]]) -> list[Change]:
-    """The largest of several step functions at every step at which one changes."""
-    current: list[Value] = [None] * len(tracks)
-    result: list[Change] = []
-    for step, index, value in _in_order(tracks):
-        current[index] = value
-        result.append((step, max((known for known in current if known is not None), default=None)))
-    return result
-
-
-def _overlaid(tracks: Sequence[Sequence[Change]]) -> list[Change]:
-    """Several writers of one value in running order: at one step the last of them counts."""
-    return [(step, value) for step, _, value in _in_order(tracks)]
-
-
-def _in_order(tracks: Sequence[Sequence[Change]]) -> list[tuple[int, int, Value]]:
-    """The changes of several tracks by step, then by track, then as they stand in it."""
-    moves = [(step, index, value) for index, track in enumerate(tracks) for step, value in track]
-    return sorted(moves, key=lambda move: move[:2])

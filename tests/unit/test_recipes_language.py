@@ -16,6 +16,8 @@ from engine.recipes.modifiers import (
     QuantizationModifier,
     SchemeQuantizationModifier,
 )
+from engine.recipes.support import unsupported
+from engine.zoo import list_entries
 
 DATA = Path(__file__).parents[1] / "data" / "recipes"
 
@@ -273,3 +275,11 @@ def test_what_is_refused_by_name_says_what_to_use() -> None:
         found
         == "recipe.yaml:2:5: RigLPruningModifier is not supported, use MagnitudePruningModifier or OBSPruningModifier"
     )
+
+
+def test_every_bundled_recipe_loads_by_its_stub_and_can_be_run() -> None:
+    stubs = [entry.stub for entry in list_entries() if entry.source == "demo" and entry.has_recipe]
+    loaded = [load_recipe(stub) for stub in stubs]
+    assert [recipe.source for recipe in loaded] == stubs
+    assert stubs
+    assert [recipe.source for recipe in loaded if recipe.notes or unsupported(recipe)] == []
