@@ -193,17 +193,17 @@ class EventWriter:
 
     def _take_all(self, item: _Item | _Flush | _Idle | None) -> bool:
         """Handle `item` and what else is queued (a bounded number of them); True at the end of the log."""
-        for _ in range(_ITEMS_AT_ONCE):
-            if item is None:
-                return True
+        taken = 0
+        while item is not None:
             if isinstance(item, _Flush):
                 self._flushes.append(item)
             elif isinstance(item, _Item):
                 self._handle(item)
-            if self._queue.empty():
-                break
+            taken += 1
+            if taken == _ITEMS_AT_ONCE or self._queue.empty():
+                return False
             item = self._queue.get()  # there is one: nobody else takes from the queue
-        return False
+        return True
 
     def _handle(self, item: _Item) -> None:
         self._place.update({name: item.common[name] for name in ("step", "epoch") if name in item.common})
