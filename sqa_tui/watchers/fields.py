@@ -14,6 +14,8 @@ _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 def number(value: object) -> float | None:
     """A number of an event; NaN and infinities are written as words."""
+    if type(value) is float:
+        return value
     if isinstance(value, str):
         return _WORDS.get(value)
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -7,8 +7,6 @@ import re
 from collections import deque
 from pathlib import Path
 
-from engine.errors import plain
-
 LINES = 500
 """Lines kept."""
 START_BYTES = 256 * 1024
@@ -28,7 +26,9 @@ _ESCAPES = re.compile(
 def clean(line: str) -> str:
     """One line without escape codes and control characters; of a progress bar what it showed last."""
     last = next((part for part in reversed(line.split("\r")) if part.strip()), "")
-    return plain(_ESCAPES.sub("", last).expandtabs(4), LINE_LIMIT)
+    bare = _ESCAPES.sub("", last).expandtabs(4).rstrip()[:LINE_LIMIT]
+    # Not `engine.errors.plain`: the indentation of a traceback says something.
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in bare)
 
 
 class LogTail:

@@ -23,6 +23,7 @@ METRICS = (
     "sparsity_target",
 )
 """The metrics that become curves."""
+_METRIC_FIELDS = tuple((name, f"{name}_min", f"{name}_max") for name in METRICS)
 ALERTS_KEPT = 100
 ANSWERS_KEPT = 20
 EVALUATIONS_KEPT = 1000
@@ -61,7 +62,6 @@ class RunReducer:
         self._handlers: dict[str, Callable[[Event], None]] = {
             "start": self._start,
             "phase": self._phase,
-            "metric": self._metric,
             "layer": self._layer,
             "eval": self._evaluation,
             "checkpoint": self._checkpoint,
@@ -75,12 +75,14 @@ class RunReducer:
         """Take in events; kinds that say nothing to a screen only move its place and time."""
         for event in events:
             self._place(event)
-            handler = self._handlers.get(event.get("kind", ""))
-            if handler:
-                handler(event)
-            entry = entry_of(event)
-            if entry:
-                self._journal.append(entry)
+            kind = event.get("kind")
+            if kind == "metric":
+                self._metric(event)
+            elif kind in self._handlers:
+                self._handlers[kind](event)
+                entry = entry_of(event)
+                if entry:
+                    self._journal.append(entry)
 
     def view(self, *, bad_lines: int = 0, gaps: int = 0, unread: int = 0) -> RunView:
         """What is known now."""
@@ -105,15 +107,16 @@ class RunReducer:
     def _place(self, event: Event) -> None:
         fields = self._fields
         fields["events"] += 1
-        time = finite(event.get("t"))
+        time, step, epoch = finite(event.get("t")), whole(event.get("step")), finite(event.get("epoch"))
         if time is not None:
             fields.setdefault("first_time", time)
             fields["last_time"] = time
-        step, epoch = whole(event.get("step")), finite(event.get("epoch"))
-        fields["step"] = fields["step"] if step is None else step
-        if epoch is None and step is not None and self._steps_per_epoch:
-            epoch = step / self._steps_per_epoch
-        fields["epoch"] = fields["epoch"] if epoch is None else epoch
+        if step is not None:
+            fields["step"] = step
+            if epoch is None and self._steps_per_epoch:
+                epoch = step / self._steps_per_epoch
+        if epoch is not None:
+            fields["epoch"] = epoch
 
     def _start(self, event: Event) -> None:
         self._steps_per_epoch = finite(event.get("steps_per_epoch")) or None
@@ -134,20 +137,20 @@ class RunReducer:
             self._phases[name] = None
 
     def _metric(self, event: Event) -> None:
-        epoch = self._fields["epoch"]
-        for name in METRICS:
-            value = number(event.get(name))
-            if value is not None:
-                self._append(name, epoch, value, event)
-
-    def _append(self, name: str, epoch: float, value: float, event: Event) -> None:
-        track = self._tracks.setdefault(name, Track())
-        low, high = number(event.get(f"{name}_min")), number(event.get(f"{name}_max"))
-        if low is not None and high is not None and (low, high) != (value, value):
-            # A merged report: its extremes must be seen; the mean comes first and last, so that lines join there.
-            for part in (value, low, high):
-                track.append(epoch, part)
-        track.append(epoch, value)
+        epoch, tracks = self._fields["epoch"], self._tracks
+        for name, low_name, high_name in _METRIC_FIELDS:
+            value = event.get(name)
+            # Nearly all values of nearly all events are plain numbers: a million of them must be read in seconds.
+            if type(value) is not float:
+                value = number(value)
+                if value is None:
+                    continue
+            track = tracks.get(name)
+            if track is None:
+                track = tracks[name] = Track()
+            if low_name in event:
+                _append_extremes(track, epoch, value, number(event[low_name]), number(event.get(high_name)))
+            track.append(epoch, value)
 
     def _layer(self, event: Event) -> None:
         name = text(event.get("name"), 200)
@@ -197,6 +200,13 @@ class RunReducer:
         outcome, reason = text(event.get("outcome"), 40), text(event.get("reason"))
         self._fields["ending"] = Ending(outcome, reason, said, text(error.get("hint")))
         self._phases.clear()
+
+
+def _append_extremes(track: Track, epoch: float, value: float, low: float | None, high: float | None) -> None:
+    """A merged report: its extremes must be seen; its mean comes before and after them, so that lines join there."""
+    if low is not None and high is not None and (low, high) != (value, value):
+        for part in (value, low, high):
+            track.append(epoch, part)
 
 
 def _phase_of(entry: object) -> Phase | None:
