@@ -138,9 +138,19 @@ def _check(question: str, context: str, **positive: int) -> None:
             raise UserError(f"the {name} is not a text", "give a string")
         if not text.strip():
             raise UserError(f"the {name} is empty", f"give a {name}")
+        if not _is_unicode(text):
+            raise UserError(f"the {name} holds half a character (a lone surrogate)", "send the text as UTF-8")
     for name, value in positive.items():
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UserError(f"{name} is {value!r}", "give a whole number that is not too small")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _pairs(question: str | Sequence[str], context: str | Sequence[str]) -> list[tuple[str, str]]:

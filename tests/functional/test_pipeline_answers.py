@@ -1,0 +1,280 @@
+"""Answers of an exported model: spans in the original text, windows, bad input, and the line protocol."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from tiny_models import write_dense
+
+from engine.errors import UserError
+from engine.export import export_model
+from engine.pipeline import Pipeline
+from engine.pipeline.__main__ import main
+
+CONTEXT = "Anna lives in the old city of Paris. The café was built by Marie in London, near the river!"
+QUESTION = "Where is the café?"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    model = write_dense(tmp_path_factory.mktemp("pipeline") / "model")
+    export_model(model, latency_runs=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder: Path) -> Pipeline:
+    return Pipeline.create(task="question-answering", model_path=folder, threads=1)
+
+
+def test_one_answer_is_a_span_of_the_context(pipeline: Pipeline) -> None:
+    result = pipeline(question=QUESTION, context=CONTEXT)
+    assert isinstance(result, dict)
+    assert set(result) == {"score", "start", "end", "answer"}
+    assert result["answer"] == CONTEXT[result["start"] : result["end"]] != ""
+    assert 0 < result["score"] <= 1
+
+
+def test_top_k_is_ordered_and_distinct(pipeline: Pipeline) -> None:
+    results = pipeline(question=QUESTION, context=CONTEXT, top_k=5)
+    assert len(results) == 5
+    scores = [result["score"] for result in results]
+    assert scores == sorted(scores, reverse=True)
+    assert len({(result["start"], result["end"]) for result in results}) == 5
+    assert results[0] == pipeline(question=QUESTION, context=CONTEXT)
+
+
+def test_spans_are_characters_whatever_the_script(pipeline: Pipeline) -> None:
+    """Accents, combining marks and emoji take more bytes than characters and may vanish from the tokens."""
+    context = "🌉🌉 Née à 'the old bridge' 👩‍👩‍👧 — Cafe\u0301 of Anna, Ünder the tower. 東京 is a city."
+    for result in pipeline(question="who?", context=context, top_k=10):
+        assert result["answer"] == context[result["start"] : result["end"]]
+        assert result["answer"].strip() == result["answer"] != ""
+
+
+def test_the_folder_of_the_deployment_answers_alike(folder: Path, pipeline: Pipeline) -> None:
+    other = Pipeline.create(model_path=folder / "deployment")
+    assert other(question=QUESTION, context=CONTEXT) == pipeline(question=QUESTION, context=CONTEXT)
+
+
+def test_long_contexts_are_read_in_windows(pipeline: Pipeline) -> None:
+    context = " ".join(f"Part {number}: {CONTEXT}" for number in range(20))
+    answer = pipeline.answer(QUESTION, context, top_k=3, doc_stride=16)
+    assert pipeline.max_length == 64
+    assert answer.windows > 10
+    assert all(item.text == context[item.start : item.end] for item in answer.candidates)
+    assert min(answer.milliseconds.tokenise, answer.milliseconds.run, answer.milliseconds.decode) > 0
+
+
+def test_an_answer_beyond_the_first_window_is_found(pipeline: Pipeline) -> None:
+    """The best span over all windows is the best of what each window says on its own."""
+    context = " ".join(CONTEXT for _ in range(8))
+    answer = pipeline.answer(QUESTION, context, doc_stride=16)
+    windows = _windows(pipeline, context)
+    logits = pipeline.logits(windows)
+    best = max(
+        float(window.start_logits[i] + window.end_logits[j])
+        for window in logits
+        for i in range(len(window.offsets))
+        for j in range(i, min(i + 30, len(window.offsets)))
+        if window.offsets[i, 0] >= 0 and window.offsets[j, 0] >= 0
+    )
+    found = answer.candidates[0]
+    assert found.start_logit + found.end_logit == pytest.approx(best, abs=1e-4)
+    assert answer.windows == len(windows) > 3
+
+
+def test_padding_in_a_batch_of_windows_changes_nothing(pipeline: Pipeline) -> None:
+    windows = _windows(pipeline, " ".join(CONTEXT for _ in range(3)))
+    together = pipeline.logits(windows)
+    assert len({len(window.ids) for window in windows}) > 1
+    for window, expected in zip(windows, together, strict=True):
+        (alone,) = pipeline.logits([window])
+        assert alone.start_logits == pytest.approx(expected.start_logits, abs=1e-4)
+
+
+def test_lists_of_questions_and_contexts(pipeline: Pipeline) -> None:
+    single = pipeline(question=QUESTION, context=CONTEXT)
+    assert pipeline(question=[QUESTION, "who?"], context=CONTEXT)[0] == single
+    assert pipeline(question=[QUESTION, QUESTION], context=["Anna was in Berlin.", CONTEXT])[1] == single
+    assert pipeline(question=[], context=[]) == []
+    with pytest.raises(UserError, match="2 questions and 1 contexts"):
+        pipeline(question=["a", "b"], context=["c"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"question": " ", "context": "x"}, "the question is empty"),
+        ({"question": "who?", "context": "\n"}, "the context is empty"),
+        ({"question": "who?", "context": "\u200b\u200b"}, "the context holds no words"),
+        ({"question": "who " * 200, "context": "x"}, "the question has 200 tokens, the model reads 64"),
+        ({"question": "who?", "context": "x", "top_k": 0}, "top_k is 0"),
+        ({"question": "who?", "context": "x", "doc_stride": -1}, "doc_stride"),
+        ({"question": None, "context": "x"}, "the question is not a text"),
+    ],
+)
+def test_bad_questions_are_named(pipeline: Pipeline, arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        pipeline.answer(**arguments)
+
+
+def test_a_model_that_was_not_exported_names_the_command(tmp_path: Path) -> None:
+    (tmp_path / "my model").mkdir()
+    (tmp_path / "my model" / "config.json").write_text("{}")
+    command = f"sqa-tui export --model_path '{tmp_path}/my model' --task question-answering"
+    with pytest.raises(UserError) as caught:
+        Pipeline.create(model_path=tmp_path / "my model")
+    assert caught.value.hint == f"run: {command}"
+    with pytest.raises(UserError, match="no such folder"):
+        Pipeline.create(model_path=tmp_path / "nothing")
+    with pytest.raises(UserError, match="unknown task"):
+        Pipeline.create(task="summarization", model_path=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.onnx", b"\x00\x1b[31mnot onnx"),
+        ("model.onnx", b""),
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", b"\xff"),
+    ],
+)
+def test_damaged_files_are_one_line(
+    folder: Path, tmp_path: Path, name: str, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    copied = _copy(folder / "deployment", tmp_path)
+    (copied / name).write_bytes(content)
+    assert main([str(copied), "who?", "--context", "Anna"]) == 2
+    out, errors = capfd.readouterr()
+    assert out == ""
+    assert len(errors.splitlines()) == 1
+    assert str(copied / name) in errors
+    assert "\x1b" not in errors
+
+
+def test_a_graph_that_is_no_question_answering_model(tmp_path: Path, folder: Path) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    tensors = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", tensors[:1], tensors[1:])
+    copied = _copy(folder / "deployment", tmp_path)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(model, str(copied / "model.onnx"))
+    with pytest.raises(UserError, match="not a question-answering model: inputs x; outputs y"):
+        Pipeline.create(model_path=copied)
+
+
+def test_command_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "context.txt"
+    file.write_text("\ufeff" + CONTEXT, encoding="utf-8")
+    assert main([str(folder), QUESTION, "--context-file", str(file), "--top-k", "2", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)["answers"]
+    assert [CONTEXT[item["start"] : item["end"]] for item in answers] == [item["answer"] for item in answers]
+    assert main([str(folder), QUESTION, "--context", CONTEXT]) == 0
+    assert answers[0]["answer"] in capsys.readouterr().out
+    file.write_bytes(b"\xff\xfe")
+    for flags, said in (
+        (["--context-file", str(file)], "is not UTF-8 text"),
+        (["--context-file", str(tmp_path / "no.txt")], "cannot read"),
+        ([], "no context"),
+    ):
+        assert main([str(folder), QUESTION, *flags]) == 2
+        assert said in capsys.readouterr().err
+
+
+class Server:
+    """The program with `--stdin`, asked a line at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "engine.pipeline", str(folder), "--stdin", "--threads", "1"]
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe)
+        self.greeting = self.receive()
+
+    def ask(self, line: bytes) -> dict[str, Any]:
+        stream: IO[bytes] | None = self.process.stdin
+        assert stream is not None
+        stream.write(line + b"\n")
+        stream.flush()
+        return self.receive()
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        return json.loads(self.process.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[Server]:
+    server = Server(folder)
+    yield server
+    _, errors = server.process.communicate(timeout=30)
+    assert server.process.returncode == 0
+    assert errors == b""
+
+
+def test_stdin_greets_with_the_model(server: Server, folder: Path) -> None:
+    file = folder / "deployment" / "model.onnx"
+    assert server.greeting["ready"] is True
+    assert server.greeting["model"] == str(file)
+    assert server.greeting["size_bytes"] == file.stat().st_size
+
+
+def test_stdin_answers_with_the_request_s_id(server: Server, pipeline: Pipeline) -> None:
+    request = {"id": "a-1", "question": QUESTION, "context": CONTEXT, "top_k": 2}
+    response = server.ask(json.dumps(request, ensure_ascii=False).encode())
+    assert response["id"] == "a-1"
+    assert response["windows"] == 1
+    assert set(response["milliseconds"]) == {"tokenise", "run", "decode"}
+    expected = pipeline(question=QUESTION, context=CONTEXT, top_k=2)
+    assert [item["answer"] for item in response["answers"]] == [item["answer"] for item in expected]
+
+
+@pytest.mark.parametrize(
+    ("line", "identity", "said"),
+    [
+        (b"this is not JSON", None, "not JSON"),
+        (b"\xff\xfe\x00", None, "not JSON"),
+        (b"[1, 2]", None, "a request is a JSON object"),
+        (b"[" * 100_000, None, "Recursion"),
+        (b'{"id": 7, "question": "who?"}', 7, "the context is empty"),
+        (b'{"id": 8, "question": 3, "context": "x"}', 8, "the question is not a text"),
+        (b'{"id": 9, "question": "who?", "context": "x", "top_k": "many"}', 9, "top_k"),
+        (b'{"id": 10, "question": "who \\ud800?", "context": "x"}', 10, "surrogate"),
+    ],
+)
+def test_stdin_survives_garbage(server: Server, line: bytes, identity: int | None, said: str) -> None:
+    response = server.ask(line)
+    assert response["id"] == identity
+    assert said in response["error"]
+    assert "answers" in server.ask(b'{"id": 1, "question": "who?", "context": "Anna lives in Paris."}')
+
+
+def test_answers_need_no_torch(folder: Path) -> None:
+    program = (
+        "import sys; from engine.pipeline import Pipeline; "
+        f"Pipeline.create(model_path={str(folder)!r})(question='who?', context='Anna lives in Paris.'); "
+        "print(sorted({'torch', 'transformers', 'datasets', 'onnx'} & set(sys.modules)), 'onnxruntime' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "[] True"
+
+
+def _windows(pipeline: Pipeline, context: str) -> list[Any]:
+    from engine.pipeline.windows import cut_windows
+
+    return cut_windows(pipeline.tokenizer, QUESTION, context, pipeline.max_length, 16)
+
+
+def _copy(folder: Path, target: Path) -> Path:
+    for path in folder.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    return target
