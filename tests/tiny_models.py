@@ -71,14 +71,13 @@ def write_quantised(folder: Path, share: float = 0.0, **settings: Any) -> Path:
     import torch
 
     from engine.recipes import load_recipe
-    from engine.sparsify.quantization.convert import quantize
-    from engine.sparsify.quantization.settings import QuantizationSettings
+    from engine.sparsify.manager import SparsificationManager
 
     write_tokenizer(folder)
     model = make_bert(**settings)
     if share:
         prune(model, share)
-    quantize(model, QuantizationSettings.of(load_recipe(QUANTIZATION).modifiers[0]))
+    SparsificationManager(load_recipe(QUANTIZATION)).prepare(model, float("inf"))
     model.train()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():

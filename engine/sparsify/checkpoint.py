@@ -15,9 +15,8 @@ from transformers.utils import logging
 
 from engine.errors import UserError, plain
 from engine.recipes import load_recipe
-from engine.recipes.modifiers import LayerPruningModifier, QuantizationModifier
+from engine.recipes.modifiers import AnyQuantizationModifier, LayerPruningModifier
 from engine.recipes.recipe import Recipe
-from engine.recipes.support import SUPPORTED
 from engine.sparsify.behaviours.layers import LayerPruning
 from engine.sparsify.behaviours.quantization import Quantization
 from engine.sparsify.checkpoint_files import FOREIGN_WEIGHTS, ModelFiles, read_tensors
@@ -148,15 +147,10 @@ def _quantize(
     model: PreTrainedModel, recipe: Recipe, state: dict[str, torch.Tensor], files: ModelFiles, sparseml_compatible: bool
 ) -> None:
     for modifier in recipe.modifiers:
-        if modifier.name != QuantizationModifier.name:
+        if not isinstance(modifier, AnyQuantizationModifier):
             continue
         if not state and modifier.begins >= _epoch_reached(files):
             continue
-        if type(modifier) not in SUPPORTED or not isinstance(modifier, QuantizationModifier):
-            raise UserError(
-                f"{plain(files.source)} was quantized by scheme, which this version cannot run",
-                "choose a model quantized by submodules, or one that is not quantized",
-            )
         Quantization(modifier, sparseml_compatible=sparseml_compatible).convert(model)
     _load_quantization_state(model, state, files)
 

@@ -20,9 +20,8 @@ from engine.export.load import prepare
 from engine.export.parity import torch_logits
 from engine.pipeline.runtime import OnnxModel
 from engine.recipes import load_recipe
-from engine.sparsify.quantization.convert import quantize
+from engine.sparsify.manager import SparsificationManager
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
-from engine.sparsify.quantization.settings import QuantizationSettings
 
 NAMES = ("input_ids", "attention_mask", "token_type_ids")
 LEVELS = ((False, "disabled"), (True, "default"))
@@ -42,7 +41,7 @@ class Golden:
         weights = {name.removeprefix(prefix): values for name, values in self.arrays.items() if name.startswith(prefix)}
         model.load_state_dict({name: torch.from_numpy(values) for name, values in weights.items()})
         if case is not None:
-            quantize(model, QuantizationSettings.of(load_recipe(case["recipe"]).modifiers[0]))
+            SparsificationManager(load_recipe(case["recipe"])).prepare(model, float("inf"))
             _set_scales(model, case["fake_quants"])
         return prepare(model)
 

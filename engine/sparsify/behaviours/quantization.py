@@ -6,23 +6,25 @@ from typing import Any
 
 from torch import nn
 
-from engine.recipes.modifiers import QuantizationModifier
+from engine.recipes.modifiers import AnyQuantizationModifier, QuantizationModifier, SchemeQuantizationModifier
 from engine.sparsify.behaviours.base import Behaviour, Moment, behaviour_of
+from engine.sparsify.quantization.by_scheme import PlacementByScheme
+from engine.sparsify.quantization.by_submodules import PlacementBySubmodules
 from engine.sparsify.quantization.convert import quantize
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from engine.sparsify.quantization.layers import QuantizedLinear
-from engine.sparsify.quantization.settings import QuantizationSettings
+from engine.sparsify.quantization.placement import Placement
 
 
-@behaviour_of(QuantizationModifier)
-class Quantization(Behaviour[QuantizationModifier]):
+@behaviour_of(QuantizationModifier, SchemeQuantizationModifier)
+class Quantization(Behaviour[AnyQuantizationModifier]):
     """Converts the model at the start, freezes the observers at `disable_quantization_observer_epoch`."""
 
     phase = "qat"
 
-    def __init__(self, modifier: QuantizationModifier, *, sparseml_compatible: bool = False) -> None:
+    def __init__(self, modifier: AnyQuantizationModifier, *, sparseml_compatible: bool = False) -> None:
         super().__init__(modifier, sparseml_compatible=sparseml_compatible)
-        self.settings = QuantizationSettings.of(modifier)
+        self.placement = _placement(modifier)
         self.converted = False
         self.frozen = False
 
@@ -33,7 +35,7 @@ class Quantization(Behaviour[QuantizationModifier]):
     def convert(self, model: nn.Module) -> None:
         """Place the fake quantizers, once."""
         if not self.converted:
-            quantize(model, self.settings, observes_in_eval=self.sparseml_compatible)
+            quantize(model, self.placement, observes_in_eval=self.sparseml_compatible)
             self.converted = True
 
     def update(self, moment: Moment) -> None:
@@ -58,7 +60,8 @@ class Quantization(Behaviour[QuantizationModifier]):
     def _escapes(self, model: nn.Module, quantizer: str) -> bool:
         """The original never freezes the observers of a linear layer that is itself listed as a submodule."""
         owner = quantizer.rpartition(".")[0]
-        return owner in (self.settings.submodules or ()) and isinstance(model.get_submodule(owner), QuantizedLinear)
+        listed = getattr(self.placement, "submodules", None) or ()
+        return owner in listed and isinstance(model.get_submodule(owner), QuantizedLinear)
 
     def structure(self) -> dict[str, Any]:
         return {"converted": self.converted}
@@ -73,3 +76,11 @@ class Quantization(Behaviour[QuantizationModifier]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if state["frozen"]:
             self.freeze(self.training.model)
+
+
+def _placement(modifier: AnyQuantizationModifier) -> Placement:
+    if isinstance(modifier, SchemeQuantizationModifier):
+        return PlacementByScheme(modifier)
+    if isinstance(modifier, QuantizationModifier):
+        return PlacementBySubmodules(modifier)
+    raise TypeError(f"{type(modifier).__name__} is no quantization modifier")

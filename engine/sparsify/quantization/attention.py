@@ -10,8 +10,9 @@ from torch import nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface, eager_mask
 
-from engine.sparsify.quantization.fake_quantizer import FakeQuantizer, QuantizationArguments
+from engine.sparsify.quantization.fake_quantizer import FakeQuantizer
 from engine.sparsify.quantization.layers import QuantizedMatmul
+from engine.sparsify.quantization.placement import Products
 
 IMPLEMENTATION = "fake_quantized"
 ATTENTION_CLASSES = frozenset({"BertSelfAttention"})
@@ -53,20 +54,13 @@ def is_attention(module: nn.Module) -> bool:
     return type(module).__name__ in ATTENTION_CLASSES
 
 
-def quantize_attention(
-    attention: nn.Module,
-    left: QuantizationArguments,
-    right: QuantizationArguments,
-    product: QuantizationArguments | None,
-    *,
-    observes_in_eval: bool,
-) -> None:
-    """Give `attention` its two quantized products; `product` None leaves their outputs alone."""
+def quantize_attention(attention: nn.Module, products: Products, *, observes_in_eval: bool) -> None:
+    """Give `attention` its two quantized products."""
     device = next(attention.parameters()).device
     for name in (SCORES, CONTEXT):
         made = [
             None if arguments is None else FakeQuantizer(arguments, observes_in_eval=observes_in_eval)
-            for arguments in (left, right, product)
+            for arguments in (products.left, products.right, products.result)
         ]
         setattr(attention, name, QuantizedMatmul(*made).to(device).train(attention.training))
 

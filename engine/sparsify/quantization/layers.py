@@ -75,21 +75,34 @@ QUANTIZED_CLASSES: dict[type[nn.Module], type[nn.Module]] = {
     nn.Embedding: QuantizedEmbedding,
     nn.LayerNorm: QuantizedLayerNorm,
 }
-QUANTIZERS = ("input_fake_quant", "weight_fake_quant", "output_fake_quant")
 
 
-def quantize_layer(layer: nn.Module, **quantizers: FakeQuantizer | None) -> None:
-    """Turn `layer` into its quantized class in place, so that parameters, hooks and references stay what they were.
-
-    `quantizers`: the quantizers of the layer's input, weight and output; the missing ones are none.
-    """
-    device = next((parameter.device for parameter in layer.parameters()), torch.device("cpu"))
+def quantize_layer(
+    layer: nn.Module, inputs: FakeQuantizer | None, weight: FakeQuantizer | None, output: FakeQuantizer | None
+) -> None:
+    """Turn `layer` into its quantized class in place, so that parameters, hooks and references stay what they were."""
     layer.__class__ = QUANTIZED_CLASSES[type(layer)]
-    for name in QUANTIZERS:
-        quantizer = quantizers.get(name)
+    _attach(layer, input_fake_quant=inputs, weight_fake_quant=weight, output_fake_quant=output)
+
+
+def quantize_calls(module: nn.Module, inputs: FakeQuantizer | None, output: FakeQuantizer | None) -> None:
+    """Quantize the first positional argument and the result of every call of `module`, whatever its class."""
+    if hasattr(module, "input_fake_quant"):
+        return
+    _attach(module, input_fake_quant=inputs, output_fake_quant=output)
+    module.register_forward_pre_hook(_quantize_first_argument)
+    module.register_forward_hook(_quantize_result)
+
+
+def _quantize_first_argument(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (_through(module.input_fake_quant, arguments[0]), *arguments[1:])  # type: ignore[arg-type]
+
+
+def _quantize_result(module: nn.Module, _: tuple[Any, ...], result: torch.Tensor) -> torch.Tensor:
+    return _through(module.output_fake_quant, result)  # type: ignore[arg-type]
+
+
+def _attach(layer: nn.Module, **quantizers: FakeQuantizer | None) -> None:
+    device = next((parameter.device for parameter in layer.parameters()), torch.device("cpu"))
+    for name, quantizer in quantizers.items():
         setattr(layer, name, quantizer if quantizer is None else quantizer.to(device).train(layer.training))
-
-
-def original_class(layer: nn.Module) -> type[Any]:
-    """The class `layer` had before it was quantized."""
-    return next((plain for plain, made in QUANTIZED_CLASSES.items() if type(layer) is made), type(layer))
