@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.recipes.clock import first_step_at
+from engine.recipes.interpolation import targets
 from engine.recipes.modifiers import (
     AnyQuantizationModifier,
     ConstantPruningModifier,
@@ -57,6 +58,8 @@ def _about(modifier: Modifier, length: int) -> Iterator[str]:
 
 
 def _about_pruning(modifier: GradualPruningModifier, length: int) -> Iterator[str]:
+    if isinstance(modifier.init_sparsity, float) and modifier.init_sparsity > max(targets(modifier)):
+        yield "begins with more sparsity than it ends with: pruned weights come back"
     if modifier.end_epoch == -1:
         yield "has no end, so it stays at init_sparsity"
     elif modifier.end_epoch >= length:

@@ -12,7 +12,7 @@ from engine.recipes.modifiers import Modifier
 def digest(modifier: Modifier) -> str:
     """Tells apart modifiers of one class that start and end together."""
     values = sorted(f"{name}:{value}" for name, value in modifier.values(saved_only=True).items() if value is not None)
-    return f"{modifier.name}-{hashlib.md5(str(values).encode()).hexdigest()}"
+    return f"{modifier.name}-{hashlib.md5(str(values).encode(), usedforsecurity=False).hexdigest()}"
 
 
 def modifier_key(modifier: Modifier) -> tuple[float, float, str]:

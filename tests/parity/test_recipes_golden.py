@@ -138,7 +138,9 @@ def test_composed_recipes_have_the_same_stages_and_epochs(cases: list[Case]) -> 
             with pytest.raises(UserError):
                 compose(first, second)
             continue
-        found = mismatches(compose(first, second), case["result"])
+        result = compose(first, second)
+        assert parse_recipe(result.to_yaml()).modifiers == result.modifiers, case["id"]
+        found = mismatches(result, case["result"])
         # The original gives quantization an end, which its own constructor refuses.
         found = [line for line in found if not line.startswith("QuantizationModifier.end_epoch is -1")]
         if found:

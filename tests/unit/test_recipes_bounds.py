@@ -52,6 +52,7 @@ def doubling(start: str, form: str, levels: int) -> str:
         "a: &a [*a]\n" + RANGE % 1,
         "a: &m !EpochRangeModifier {start_epoch: 0, end_epoch: 1}\nmodifiers: [" + "*m, " * 20_000 + "]",
         "".join(f"k{number}: eval(k{number + 1} + 1)\n" for number in range(2000)) + "k2000: 1\n" + RANGE % 1,
+        "".join(f"k{number}: eval({'-' * 250}k{number + 1})\n" for number in range(50)) + "k50: 1\n" + RANGE % "x",
         RANGE % ("9" * 5000),
         RANGE % ".inf",
         RANGE % "1e300",

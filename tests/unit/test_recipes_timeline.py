@@ -145,6 +145,11 @@ def test_what_may_not_be_meant_is_said_at_its_line(modifier: str, expected: str)
     assert [problem for problem in found if problem.line == wanted and expected in problem.message]
 
 
+def test_falling_sparsity_is_mentioned() -> None:
+    found = warnings(parse_recipe(PRUNING.replace("0.05", "0.9")))
+    assert ["begins with more sparsity than it ends with" in str(problem) for problem in found] == [True, False]
+
+
 def test_a_recipe_without_length_is_mentioned() -> None:
     (found,) = warnings(parse_recipe("modifiers:\n  - !DistillationModifier\n"))
     assert "no length" in found.message
