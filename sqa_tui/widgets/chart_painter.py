@@ -62,12 +62,15 @@ class Painter:
         row.put(0, "╭", self._edge)
         row.put(width - 1, "╮", self._edge)
         x = row.put(1, f" {self._look.title} ", self._palette.style("emphasis", bold=True))
+        modes = self._modes()
+        note = " · ".join(part for part in (self._data.note, *modes) if part)
+        # How values are changed for the eye must be seen; any other note gives way to values.
+        end = width - cell_len(note) - 3 if any(modes) else width - 1
         for glyph, text, colour in self._legend():
-            if x + cell_len(glyph + text) + 2 > width:
+            if x + cell_len(glyph + text) + 3 > end:
                 break
             x = row.put(x, f" {glyph} ", self._palette.style(colour))
             x = row.put(x, f"{text} ", self._palette.style("foreground"))
-        note = " · ".join(part for part in (self._data.note, *self._modes()) if part)
         if note and x + cell_len(note) + 3 < width:
             row.put_right(f" {note} ", self._palette.style("chart-axis"), end=width - 1)
         return row
