@@ -237,7 +237,7 @@ def test_whatever_is_cut_off_the_rest_is_read_and_the_log_goes_on(first, second,
 
 
 def write_all(path: Path, events: list[dict]) -> None:
-    writer = EventWriter(path)
+    writer = EventWriter(path, heartbeat_seconds=3600)
     for fields in events:
         writer.emit("alert", **fields)
     assert writer.close()
