@@ -49,8 +49,13 @@ def _is_complete(checkpoint: Path) -> bool:
         return False
 
 
-def check_output_folder(folder: Path, *, overwrite: bool) -> Path | None:
-    """The checkpoint in `folder` to go on from, if any. Raises `UserError` where the folder holds something else."""
+def check_output_folder(folder: Path, *, overwrite: bool, own: bool = False) -> Path | None:
+    """The checkpoint in `folder` to go on from, if any; `own`: the run has written there before.
+
+    Raises `UserError` where the folder holds something else.
+    """
+    if own:
+        return last_checkpoint(folder)
     if overwrite or not folder.exists():
         return None
     if not folder.is_dir():

@@ -47,7 +47,7 @@ def parse_examples(text: str, source: str) -> list[Example]:
 def read_text(path: str | Path, limit: int | None = None) -> str:
     """The text of a plain or gzipped UTF-8 file, at most `limit` bytes of it."""
     try:
-        with _open(Path(path)) as stream:
+        with _open(Path(path).expanduser()) as stream:
             data = stream.read() if limit is None else stream.read(limit)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file", "check the path") from None

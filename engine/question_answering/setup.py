@@ -11,9 +11,9 @@ from engine.errors import UserError, plain
 from engine.question_answering.collate import Collator
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.examples import ExampleSet, Purpose
-from engine.question_answering.features import Windows, WindowSettings, evaluation_windows, training_windows
+from engine.question_answering.features import Windows, WindowSettings, training_windows
+from engine.question_answering.scoring import question_set
 from engine.question_answering.sources import load_examples
-from engine.question_answering.spans import SpanSettings
 from engine.question_answering.training_arguments import EngineArguments
 from engine.runs.recorder import RunRecorder
 from engine.sparsify.checkpoint import LoadedModel, load_question_answering_model
@@ -55,18 +55,11 @@ class Inputs:
     def questions(self, purpose: Purpose = "evaluate") -> QuestionSet:
         """The questions to evaluate on, or to predict answers for."""
         examples = self._examples(purpose)
-        windows = evaluation_windows(
-            examples.examples, self.tokenizer, self.settings, self.say, progress=self._progress
-        )
         data = self.arguments.data
         limit = data.max_eval_samples if purpose == "evaluate" else data.max_predict_samples
-        settings = SpanSettings(
-            n_best_size=data.n_best_size,
-            max_answer_length=data.max_answer_length,
-            version_2=data.version_2_with_negative,
-            null_score_diff_threshold=data.null_score_diff_threshold,
+        return question_set(
+            examples, data, self.tokenizer, self.settings, self.say, limit=limit, progress=self._progress
         )
-        return QuestionSet(examples, windows.first(limit), Collator(self.tokenizer), settings)
 
     def _examples(self, purpose: Purpose) -> ExampleSet:
         model = self.arguments.model
@@ -126,22 +119,14 @@ def load_tokenizer(arguments: EngineArguments, path: str, teacher: str | None, s
     raise UserError(f"no tokenizer in {plain(str(sources[0]))}: {plain(fault, 200)}", "name one with --tokenizer_name")
 
 
-def window_settings(arguments: EngineArguments, tokenizer: Any, model: Any, say: Announcer) -> WindowSettings:
-    """Window length and stride that tokenizer and model can work with."""
-    data = arguments.data
-    positions = getattr(model.config, "max_position_embeddings", None)
-    padding = getattr(model.config, "pad_token_id", 0) or 0
-    if positions and model.config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer"):
-        # These count positions from after the padding token's number.
-        positions -= padding + 1
-    if positions and positions < tokenizer.model_max_length:
-        tokenizer.model_max_length = positions
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+def check_vocabulary(tokenizer: Any, model: Any) -> None:
+    """Refuse a tokenizer that knows more tokens than the model has embeddings for."""
+    known = model.get_input_embeddings().num_embeddings
+    if len(tokenizer) > known:
         raise UserError(
-            f"the tokenizer knows {len(tokenizer)} tokens, the model {model.get_input_embeddings().num_embeddings}",
+            f"the tokenizer knows {len(tokenizer)} tokens, the model {known}",
             "use the tokenizer that belongs to the model",
         )
-    return WindowSettings(data.max_seq_length, data.doc_stride).resolve(tokenizer, say)
 
 
 def load_teacher(path: str | None, model: Any, arguments: EngineArguments, say: Announcer) -> Any:

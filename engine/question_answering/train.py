@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.errors import run_program
+from engine.errors import UserError, run_program
 from engine.runs.paths import RunDirectory
 from engine.runs.queue import DeviceSlot
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import read_spec
+from engine.runs.state import read_state
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what `spec.json` in the directory says; the exit code is 0 also for a run that was stopped."""
-    parser = argparse.ArgumentParser(prog="engine.question_answering.train", description=__doc__)
-    parser.add_argument("--run_directory", "--run-directory", type=Path, required=True, help="folder with spec.json")
-    options = parser.parse_args(argv)
-    return run_program(lambda: _run(RunDirectory(options.run_directory)))
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--run_directory", "--run-directory", type=Path)
+    parser.add_argument("--help", "-h", action="store_true")
+    options, rest = parser.parse_known_args(argv)
+    return run_program(lambda: _main(options, rest))
+
+
+def _main(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    if options.help:
+        from engine.question_answering.training_arguments import print_help
+
+        print_help()
+        return 0
+    if options.run_directory is None or rest:
+        raise UserError("the engine takes --run_directory alone", "start a run with: sqa-tui train --help")
+    return _run(RunDirectory(options.run_directory))
 
 
 def _run(directory: RunDirectory) -> int:
     spec = read_spec(directory)
+    before = read_state(directory)
     with RunRecorder(directory) as recorder:
         with recorder.phase("prepare", "starting"):
             # Heavy: only now, when the run can be seen to start.
@@ -38,13 +52,13 @@ def _run(directory: RunDirectory) -> int:
         if free:
             try:
                 with in_words(recorder):
-                    run(spec, arguments, recorder)
+                    run(spec, arguments, recorder, again=before is not None and before.started is not None)
             finally:
                 slot.release()
     return 0
 
 
-def _say_queued(recorder: RunRecorder):
+def _say_queued(recorder: RunRecorder) -> Callable[[str], None]:
     def say(text: str) -> None:
         print(text, flush=True)
         recorder.emit("phase", phase="queue", action="enter", text=text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,20 @@ from engine.question_answering.artifacts import check_output_folder
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
+from engine.question_answering.scoring import longest_input, window_settings
 from engine.question_answering.setup import (
     Announcer,
     Inputs,
+    check_vocabulary,
     load_model,
     load_teacher,
     load_tokenizer,
-    window_settings,
 )
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, engine_arguments
 from engine.recipes import Recipe, parse_recipe
+from engine.recipes.compose import compose
+from engine.recipes.phases import phases
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
@@ -71,11 +74,14 @@ def arguments_of(spec: RunSpec) -> EngineArguments:
     return arguments
 
 
-def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder) -> None:
-    """Do what the specification asks for. Raises `UserError`, `TrainingFailure` or `StoppedError`."""
+def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, again: bool = False) -> None:
+    """Do what the specification asks for; `again`: this run has trained before, and goes on.
+
+    Raises `UserError`, `RunFailure` or `StoppedError`.
+    """
     say = Announcer(recorder)
     with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
-        prepared = _prepare(spec, arguments, recorder, say)
+        prepared = _prepare(spec, arguments, recorder, say, again)
     _evaluate_teacher(prepared)
     if arguments.data.one_shot:
         _one_shot(prepared)
@@ -91,11 +97,12 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder) -> Non
         export_model(Path(spec.output_dir), recorder)
 
 
-def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer) -> _Run:
+def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer, again: bool) -> _Run:
     for note in arguments.notes:
         say(note, level="info")
     recipe = _recipe(spec)
-    checkpoint = _checkpoint(arguments, Path(spec.output_dir))
+    own = again or Path(spec.output_dir) == recorder.directory.output
+    checkpoint = _checkpoint(arguments, Path(spec.output_dir), own)
     transformers.utils.logging.disable_progress_bar()
     transformers.set_seed(arguments.training.seed)
     loaded = load_model(arguments, spec.model_path, say)
@@ -103,7 +110,9 @@ def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, s
     teacher_path = spec.teacher_path or arguments.training.distill_teacher
     tokenizer = load_tokenizer(arguments, spec.model_path, teacher_path, say)
     teacher = load_teacher(teacher_path, model, arguments, say)
-    inputs = Inputs(arguments, tokenizer, window_settings(arguments, tokenizer, model, say), say, recorder)
+    check_vocabulary(tokenizer, model)
+    settings = window_settings(arguments.data, tokenizer, longest_input(loaded.config), say)
+    inputs = Inputs(arguments, tokenizer, settings, say, recorder)
     manager = SparsificationManager(recipe)
     if manager.distils and teacher is None:
         raise UserError("the recipe distils, but there is no teacher", "give --distill_teacher MODEL, self or disable")
@@ -134,7 +143,7 @@ def _recipe(spec: RunSpec) -> Recipe | None:
     return parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
 
 
-def _checkpoint(arguments: EngineArguments, output: Path) -> Path | None:
+def _checkpoint(arguments: EngineArguments, output: Path, own: bool) -> Path | None:
     """The checkpoint to go on from: the one named, else the newest in the output folder."""
     named = arguments.training.resume_from_checkpoint
     if named is not None and named.lower() not in ("true", "false"):
@@ -144,7 +153,7 @@ def _checkpoint(arguments: EngineArguments, output: Path) -> Path | None:
     if not arguments.training.do_train:
         return None
     overwrite = arguments.training.overwrite_output_dir and named is None
-    return check_output_folder(output, overwrite=overwrite)
+    return check_output_folder(output, overwrite=overwrite, own=own)
 
 
 def _saved_state(checkpoint: Path | None) -> dict[str, Any] | None:
@@ -178,12 +187,13 @@ def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announce
 
 
 def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
-    """The recipe written beside the model: that of the run, with the arguments that matter as metadata."""
+    """The recipe written beside the model: the run's behind the model's own, with the arguments that matter."""
     if recipe is None:
         return None if base is None else base.text
     values = {**vars(arguments.data), **vars(arguments.training)}
     metadata = {**(recipe.metadata or {}), **{name: values[name] for name in METADATA}}
-    return replace(recipe, metadata=metadata).to_yaml()
+    described = replace(recipe, metadata=metadata)
+    return (compose(base, described) if base is not None else described).to_yaml()
 
 
 def _add_callbacks(
@@ -247,22 +257,14 @@ def _announce_start(prepared: _Run) -> None:
         parameters=parameters,
         prunable_parameters=prunable,
         teacher=prepared.spec.teacher,
-        timeline=_timeline(trainer.manager, context.total_epochs),
+        timeline=_timeline(prepared.recipe, context.total_epochs),
         durable=True,
     )
 
 
-def _timeline(manager: SparsificationManager, epochs: float) -> list[dict[str, Any]]:
+def _timeline(recipe: Recipe | None, epochs: float) -> list[dict[str, Any]]:
     """The phases of the recipe, in epochs."""
-    return [
-        {
-            "name": behaviour.phase,
-            "start_epoch": behaviour.modifier.begins,
-            "end_epoch": behaviour.modifier.end_epoch if behaviour.modifier.end_epoch >= 0 else epochs,
-        }
-        for behaviour in manager.behaviours
-        if behaviour.phase is not None
-    ]
+    return [asdict(phase) for phase in phases(recipe, epochs)] if recipe is not None else []
 
 
 def _save(prepared: _Run, metrics: dict[str, float]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import torch
@@ -17,6 +17,7 @@ from engine.question_answering.arguments import (
     WITHOUT_EFFECT,
     DataTrainingArguments,
     ModelArguments,
+    RunArguments,
 )
 from engine.question_answering.flags import to_argv
 
@@ -25,15 +26,8 @@ _GROUPING = "group_by_length"
 
 
 @dataclass
-class TrainingArguments(transformers.TrainingArguments):
+class TrainingArguments(RunArguments, transformers.TrainingArguments):
     """transformers.TrainingArguments with recipe, teacher and what else SparseML's trainer took."""
-
-    recipe: str | None = field(default=None)
-    recipe_args: str | None = field(default=None)
-    distill_teacher: str | None = field(default=None)
-    best_model_after_epoch: float | None = field(default=None)
-    overwrite_output_dir: bool = field(default=False)
-    export: bool = field(default=False)
 
 
 @dataclass(frozen=True)
@@ -70,6 +64,14 @@ def engine_arguments(given: Mapping[str, Any], output_dir: str) -> EngineArgumen
     except (ValueError, TypeError, ImportError) as error:
         raise UserError(f"the training arguments do not fit together: {plain(str(error), 300)}") from error
     return EngineArguments(model, data, training, tuple(notes))
+
+
+def print_help() -> None:
+    """Print every flag of the training command."""
+    groups: Any = [ModelArguments, DataTrainingArguments, TrainingArguments]
+    about = "Train, sparsify and evaluate; a single .json file may hold all arguments."
+    own = "Of the command itself: --detach returns the run's id at once, --json prints JSON."
+    HfArgumentParser(groups, prog="sqa-tui train", description=about, epilog=own).print_help()
 
 
 def _current(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
