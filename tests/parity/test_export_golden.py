@@ -73,7 +73,7 @@ def _largest(first: Any, second: Any) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(first, second, strict=True))
 
 
-@pytest.mark.parametrize("name", ["standard", "early"])
+@pytest.mark.parametrize("name", ["standard", "early", "scheme"])
 def test_quantised_file_says_what_the_original_file_says(golden: Golden, name: str, tmp_path: Path) -> None:
     model, path = golden.model(golden.case(name)), tmp_path / "model.onnx"
     build_graph(model, 24, 17, path)
@@ -87,7 +87,7 @@ def test_quantised_file_says_what_the_original_file_says(golden: Golden, name: s
             assert _largest(found, torch_logits(model, inputs)) <= 1e-3
 
 
-@pytest.mark.parametrize("name", ["standard", "early"])
+@pytest.mark.parametrize("name", ["standard", "early", "scheme"])
 def test_stored_integers_are_those_of_the_converted_original(golden: Golden, name: str, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     build_graph(golden.model(golden.case(name)), 24, 17, path)
