@@ -113,12 +113,17 @@ class FakeQuantizer(nn.Module):
         if self.arguments.symmetric:
             scale = torch.maximum(-low, high) / (steps / 2)
             self.scale.copy_(scale.clamp(min=SMALLEST_SCALE))
-            # the middle of 0 ... 255 is taken as 128, that of a signed range is 0
-            self.zero_point.fill_(0 if self.arguments.signed else (self.quant_max + 1) // 2)
+            self.zero_point.fill_(self._middle())
             return
         self.scale.copy_(((high - low) / steps).clamp(min=SMALLEST_SCALE))
         zero_point = self.quant_min - torch.round(low / self.scale).to(torch.int32)
         self.zero_point.copy_(zero_point.clamp(self.quant_min, self.quant_max))
+
+    def _middle(self) -> int:
+        """The zero point of a symmetric range: torch rounds the middle of 0 … 255 up, that of others down."""
+        if self.arguments.signed:
+            return 0
+        return 128 if self.quant_max == 255 else self.quant_max // 2
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *arguments)

@@ -1,0 +1,190 @@
+"""Fake quantizers beside torch's own, and where recipes put them."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from transformers import BertConfig, BertForQuestionAnswering
+
+from engine.errors import UserError
+from engine.recipes import load_recipe
+from engine.sparsify.manager import SparsificationManager
+from engine.sparsify.quantization.fake_quantizer import (
+    ASYMMETRIC_SIGNED,
+    ASYMMETRIC_UNSIGNED,
+    SYMMETRIC_SIGNED,
+    SYMMETRIC_UNSIGNED,
+    FakeQuantizer,
+    QuantizationArguments,
+    fake_quantizers,
+)
+
+
+def _bert(layers: int = 1) -> BertForQuestionAnswering:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=50,
+        hidden_size=16,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+    )
+    return BertForQuestionAnswering(config)
+
+
+def _quantized(fields: str, model: nn.Module | None = None) -> Any:
+    model = _bert() if model is None else model
+    recipe = load_recipe(f"modifiers:\n  - !QuantizationModifier {{start_epoch: 0, {fields}}}\n")
+    SparsificationManager(recipe).prepare(model)
+    return model
+
+
+def _places(model: nn.Module) -> set[str]:
+    return {name.replace("_fake_quant", "") for name, _ in fake_quantizers(model)}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "dtype", "scheme"),
+    [
+        (ASYMMETRIC_UNSIGNED, torch.quint8, torch.per_tensor_affine),
+        (SYMMETRIC_UNSIGNED, torch.quint8, torch.per_tensor_symmetric),
+        (ASYMMETRIC_SIGNED, torch.qint8, torch.per_tensor_affine),
+        (SYMMETRIC_SIGNED, torch.qint8, torch.per_tensor_symmetric),
+    ],
+)
+def test_arithmetic_and_gradients_are_those_of_torch(arguments: QuantizationArguments, dtype: Any, scheme: Any) -> None:
+    from torch.ao.quantization import FakeQuantize, MovingAverageMinMaxObserver
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = FakeQuantize(MovingAverageMinMaxObserver, dtype=dtype, qscheme=scheme, averaging_constant=0.01)
+    ours = FakeQuantizer(arguments)
+    generator = torch.Generator().manual_seed(0)
+    for shift in (0.0, 3.0, -2.0, 50.0, 0.0):
+        tensor = torch.randn(7, 11, generator=generator) + shift
+        one, other = tensor.clone().requires_grad_(), tensor.clone().requires_grad_()
+        first, second = ours(one), theirs(other)
+        assert torch.equal(first, second)
+        assert torch.equal(ours.scale.reshape(1), theirs.scale)
+        assert ours.zero_point.item() == theirs.zero_point.item()
+        first.square().sum().backward()
+        second.square().sum().backward()
+        assert one.grad is not None
+        assert torch.equal(one.grad, other.grad)  # type: ignore[arg-type]
+
+
+def test_constant_zero_keeps_the_smallest_scale() -> None:
+    quantizer = FakeQuantizer(ASYMMETRIC_UNSIGNED)
+    assert torch.equal(quantizer(torch.zeros(3)), torch.zeros(3))
+    assert quantizer.scale.item() == pytest.approx(1.1920929e-07)
+
+
+def test_half_precision_is_rounded_in_full_precision() -> None:
+    quantizer = FakeQuantizer(ASYMMETRIC_SIGNED)
+    rounded = quantizer(torch.linspace(-1, 1, 300).bfloat16())
+    assert rounded.dtype is torch.bfloat16
+    assert quantizer.scale.dtype is torch.float32
+    assert len(rounded.unique()) > 200
+
+
+@pytest.mark.parametrize(
+    ("fields", "activations", "weights"),
+    [
+        ("weight_bits: 8", (0, 255), (-128, 127)),
+        ("weight_bits: 4", (0, 255), (-8, 7)),
+        ("activation_bits: 4", (0, 15), (-128, 127)),
+        ("reduce_range: true", (0, 127), (-128, 127)),
+        ("tensorrt: true", (-128, 127), (-128, 127)),
+    ],
+)
+def test_ranges_follow_bits_and_hardware(fields: str, activations: tuple[int, int], weights: tuple[int, int]) -> None:
+    layer = _quantized(fields).qa_outputs
+    assert (layer.input_fake_quant.quant_min, layer.input_fake_quant.quant_max) == activations
+    assert (layer.weight_fake_quant.quant_min, layer.weight_fake_quant.quant_max) == weights
+    assert (layer.output_fake_quant is None) == ("tensorrt" in fields)
+
+
+def test_embeddings_outside_the_submodules_get_an_asymmetric_table_only() -> None:
+    model = _quantized("submodules: [qa_outputs]")
+    words = model.bert.embeddings.word_embeddings
+    assert not words.weight_fake_quant.arguments.symmetric
+    assert words.output_fake_quant is None
+    assert _places(_quantized("submodules: [qa_outputs], quantize_embeddings: false")) == {
+        "qa_outputs.input",
+        "qa_outputs.weight",
+        "qa_outputs.output",
+    }
+
+
+def test_extra_types_and_excluded_types_are_heeded() -> None:
+    places = _places(
+        _quantized(
+            "submodules: [bert.encoder], custom_quantizable_module_types: [GELUActivation], "
+            "exclude_module_types: [Linear], quantize_embeddings: 0"
+        )
+    )
+    assert "bert.encoder.layer.0.intermediate.intermediate_act_fn.input" in places
+    assert "bert.encoder.layer.0.attention.output.LayerNorm.output" in places
+    assert not [place for place in places if "dense" in place]
+
+
+def test_parameters_keep_names_and_objects() -> None:
+    model = _bert()
+    before = dict(model.named_parameters())
+    _quantized("weight_bits: 8", model)
+    after = dict(model.named_parameters())
+    assert list(after) == list(before)
+    assert all(after[name] is parameter for name, parameter in before.items())
+
+
+def test_quantized_model_can_be_copied_and_copies_stay_apart() -> None:
+    model = _quantized("custom_quantizable_module_types: [GELUActivation]").train()
+    other = copy.deepcopy(model)
+    other(torch.ones(1, 6, dtype=torch.long))
+    scales = [quantizer.scale.item() for _, quantizer in fake_quantizers(model)]
+    assert set(scales) == {1.0}
+    assert all(quantizer.scale.item() != 1.0 for _, quantizer in fake_quantizers(other))
+
+
+def test_masked_attention_is_that_of_transformers_while_nothing_is_rounded() -> None:
+    model = _bert(2).eval()
+    inputs = {"input_ids": torch.arange(12).reshape(2, 6), "attention_mask": torch.tensor([[1] * 6, [1] * 4 + [0] * 2])}
+    with torch.no_grad():
+        wanted = model(**inputs).start_logits
+        _quantized("submodules: [bert.encoder]", model).eval()
+        for _, quantizer in fake_quantizers(model):
+            quantizer.rounding = False
+        torch.testing.assert_close(model(**inputs).start_logits, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_scheme_reaches_every_leaf_but_what_is_ignored() -> None:
+    places = _places(_quantized("ignore: [bert.embeddings, LayerNorm]"))
+    layer = "bert.encoder.layer.0."
+    assert {f"{layer}intermediate.intermediate_act_fn.input", f"{layer}output.dense.weight"} <= places
+    assert f"{layer}attention.self.context_layer_matmul.input1" in places
+    assert not [place for place in places if "LayerNorm" in place or "embeddings" in place or "dropout" in place]
+    overridden = _places(
+        _quantized("ignore: [bert], scheme_overrides: {qa_outputs: {weights: {num_bits: 4}, input_activations: null}}")
+    )
+    assert overridden == {"qa_outputs.weight"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("ignore: [NoSuchThing]", "NoSuchThing"),
+        ("scheme: {weights: {strategy: channel}}", "strategy"),
+        ("submodules: [nowhere]", "no submodule nowhere"),
+        ("weight_bits: 8, weight_qconfig_kwargs: {observer: minmaxobserver}", "weight_qconfig_kwargs"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused(fields: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        _quantized(fields)
+    assert not _places(_quantized("ignore: [NoSuchThing, bert, qa_outputs], strict: false"))
