@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from textual import events, on
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.dom import DOMNode
+from textual.geometry import Size
 from textual.screen import Screen
-from textual.worker import Worker, WorkerState
 
 from engine.errors import UserError, plain
 from engine.runs.launch import EngineChildren
@@ -53,12 +53,16 @@ class SqaApp(App[None]):
     def on_mount(self) -> None:
         known = self.settings.theme in self.available_themes
         self.theme = self.settings.theme if known else FALLBACK_THEME
-        if not known:
+        self.set_interval(REAP_SECONDS, self.engines.poll)
+        self.open_runs()
+        self.call_after_refresh(self._say_what_is_wrong)
+        self._guard_size(self.size)
+
+    def _say_what_is_wrong(self) -> None:
+        if self.settings.theme not in self.available_themes:
             self.warn(f"settings: there is no theme {plain(self.settings.theme)}; F2 shows those there are")
         for failure in self.loaded_themes.failures:
             self.warn(f"theme {plain(failure.path.name)}: {plain(failure.reason)}")
-        self.set_interval(REAP_SECONDS, self.engines.poll)
-        self.open_runs()
 
     def warn(self, text: str) -> None:
         """Tell something that is wrong, in one line."""
@@ -69,17 +73,16 @@ class SqaApp(App[None]):
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
         self.notify(plain(text), severity="error", timeout=10, markup=False)
 
-    @on(Worker.StateChanged)
-    def _worker_changed(self, event: Worker.StateChanged) -> None:
-        worker = cast("Worker[object]", event.worker)  # pyright: ignore[reportUnknownMemberType]
-        if event.state is WorkerState.ERROR and worker.error is not None:
-            self.report(worker.error)
-
     def on_resize(self, event: events.Resize) -> None:
+        self._guard_size(event.size)
+
+    def _guard_size(self, size: Size) -> None:
+        """Cover the screen while the terminal is too small for any."""
         from sqa_tui.screens.too_small import TooSmallScreen
 
-        small = event.size.width < LEAST_SIZE[0] or event.size.height < LEAST_SIZE[1]
-        if small and not any(isinstance(screen, TooSmallScreen) for screen in self.screen_stack):
+        small = size.width < LEAST_SIZE[0] or size.height < LEAST_SIZE[1]
+        opened = len(self.screen_stack) > 1
+        if small and opened and not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen(*LEAST_SIZE))
 
     def open_runs(self) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.runs.paths import slug_of
+from engine.zoo import is_stub
 from engine.zoo.demo.publish import train_command
-from sqa_tui.formatting import short_name
 
 DEMO = "zoo:nlp/question_answering/bert-demo/pytorch/huggingface/facts/"
 DATA_SUFFIXES = (".json", ".jsonl", ".csv", ".gz")
@@ -58,15 +58,25 @@ class RunChoices:
             return str(error)
 
     def slug(self) -> str:
-        """A short name for the run: its recipe and model."""
-        parts = (short_name(self.model), short_name(self.recipe) if self.recipe else "dense")
-        return slug_of(" ".join(dict.fromkeys(word for part in parts for word in part.split())))
+        """A short name for the run: its model and what the recipe makes of it."""
+        model = self.model.split("/")[2] if self.model.count("/") > 2 and is_stub(self.model) else Path(self.model).name
+        return slug_of(f"{model} {_variant(self.recipe) or 'dense'}")
 
     def _further(self) -> list[str]:
         try:
             return shlex.split(self.arguments)
         except ValueError as error:
             raise UserError(f"arguments: {error}", "close the quote") from error
+
+
+def run_slug(model: str, recipe: str) -> str:
+    """A short name for a run of `recipe` (may be empty) on `model`."""
+    parts = (short_name(model), short_name(recipe) if recipe else "dense")
+    return slug_of(" ".join(dict.fromkeys(word for part in parts for word in part.split())))
+
+
+def _variant(recipe: str) -> str:
+    return recipe.split("/")[-1].removesuffix("-none") if is_stub(recipe) else Path(recipe).stem
 
 
 def _data_flag(dataset: str, file_flag: str) -> str:

@@ -5,20 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from textual import getters, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Input, TextArea
 
 from engine.errors import UserError, plain
 from sqa_tui.actions import bindings_of
-from sqa_tui.app import SqaApp
 from sqa_tui.deployments import Deployed, deployment_of, deployments
 from sqa_tui.formatting import size
 from sqa_tui.messages import ModelReady, QuestionAnswered, QuestionFailed
 from sqa_tui.samples import Sample, sample
+from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.watchers.answer_client import AnswerClient, Command, pipeline_command
 from sqa_tui.widgets.candidates import CandidateList
@@ -41,14 +40,13 @@ class Answerer:
     """The question whose answer is awaited."""
 
 
-class AskScreen(Screen[None]):
+class AskScreen(BaseScreen[None]):
     """A context, a question, and one or two models that answer through their child processes."""
 
     CSS_PATH = "ask.tcss"
     BINDINGS = bindings_of("ask")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
     AUTO_FOCUS = "#asked"
-    app = getters.app(SqaApp)
 
     def __init__(self, model: Path | None = None, command: Command = pipeline_command) -> None:
         super().__init__()

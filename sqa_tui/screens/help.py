@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from rich.text import Text
-from textual import getters
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from engine.errors import plain
 from sqa_tui.actions import SCREEN_TITLES, actions_of, bindings_of
-from sqa_tui.app import SqaApp
 from sqa_tui.paths import settings_file, user_themes
+from sqa_tui.screens.base import BaseScreen
 from sqa_tui.settings import describe_settings
 from sqa_tui.states import GLYPHS
 from sqa_tui.widgets.lines import TitleBar
@@ -21,12 +19,11 @@ KEY_WIDTH = 14
 """Cells of the column of keys and names."""
 
 
-class HelpScreen(Screen[None]):
+class HelpScreen(BaseScreen[None]):
     """One page to scroll, made from the table of actions."""
 
     CSS_PATH = "help.tcss"
     BINDINGS = bindings_of("help")
-    app = getters.app(SqaApp)
 
     def compose(self) -> ComposeResult:
         yield TitleBar("Help")

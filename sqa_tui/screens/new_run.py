@@ -6,20 +6,19 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from textual import getters, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from engine.errors import UserError, plain
 from sqa_tui.actions import bindings_of
-from sqa_tui.app import SqaApp
 from sqa_tui.formatting import short_name
 from sqa_tui.launching import Check, Launched, checks, launch, recipe_timeline
 from sqa_tui.run_form import RunChoices, presets
 from sqa_tui.screens import new_run_choices
+from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.widgets.checks_pane import ChecksPane
 from sqa_tui.widgets.form_list import FormList, FormRow
@@ -56,14 +55,13 @@ EMPTY_MEANS = {
 DESCRIBED = ("model", "recipe", "teacher")
 
 
-class NewRunScreen(Screen[None]):
+class NewRunScreen(BaseScreen[None]):
     """The form is filled with the demo when it opens, so that Enter, Enter starts it."""
 
     CSS_PATH = "new_run.tcss"
     BINDINGS = bindings_of("new_run")
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     AUTO_FOCUS = "#form"
-    app = getters.app(SqaApp)
 
     def __init__(self, launcher: Launcher = launch) -> None:
         super().__init__()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from rich.text import Text
-from textual import getters, on, work
+from textual import on, work
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Footer, Input, Static
 
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory
 from sqa_tui.actions import bindings_of
-from sqa_tui.app import SqaApp
 from sqa_tui.messages import RunsListed, WatcherFailed
+from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.run_rows import count_states, row_of
 from sqa_tui.states import ACTIVE, glyph
@@ -29,14 +28,15 @@ EMPTY = Text.assemble(
     justify="center",
 )
 
+NO_MATCH = Text("No run matches; Esc shows them all.", justify="center")
 
-class RunsScreen(Screen[None]):
+
+class RunsScreen(BaseScreen[None]):
     """The list of runs; a thread reads them, this screen shows what it found."""
 
     CSS_PATH = "runs.tcss"
     BINDINGS = bindings_of("runs")
     AUTO_FOCUS = "#list"
-    app = getters.app(SqaApp)
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,22 +78,25 @@ class RunsScreen(Screen[None]):
 
     @on(WatcherFailed)
     def _say_failure(self, message: WatcherFailed) -> None:
-        self.query_one(TitleBar).show((Piece(message.reason, "state-failed"),))
+        self._rows = None
+        self.query_one(RunList).show(())
+        self._show_instead(Text(message.reason, justify="center"))
 
     def _show(self) -> None:
         rows = self._rows or ()
         shown = tuple(row for row in rows if row.matches(self._words))
         self.query_one(RunList).show(shown)
         self.query_one(TitleBar).show(_summary(rows, len(shown)))
-        self._show_empty(bool(rows), bool(shown))
+        self._show_instead(None if shown else NO_MATCH if rows else EMPTY)
 
-    def _show_empty(self, any_runs: bool, any_shown: bool) -> None:
-        empty = self.query_one("#empty", Static)
-        empty.display = not any_shown
-        self.query_one(RunList).display = any_shown
-        self.query_one("#detail").display = any_shown
-        if not any_shown:
-            empty.update(Text("No run matches; Esc shows them all.", justify="center") if any_runs else EMPTY)
+    def _show_instead(self, text: Text | None) -> None:
+        """Show a text instead of the list, or the list."""
+        instead = self.query_one("#empty", Static)
+        instead.display = text is not None
+        self.query_one(RunList).display = text is None
+        self.query_one("#detail").display = text is None
+        if text is not None:
+            instead.update(text)
 
     @on(RunList.Highlighted)
     def _describe(self, message: RunList.Highlighted) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from textual import events, getters
+from textual import events
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Static
 
-from sqa_tui.app import SqaApp
+from sqa_tui.screens.base import BaseScreen
 
 
-class TooSmallScreen(Screen[None]):
+class TooSmallScreen(BaseScreen[None]):
     """Says what size is needed, and leaves by itself when the terminal has it."""
 
     CSS_PATH = "too_small.tcss"
-    app = getters.app(SqaApp)
 
     def __init__(self, columns: int, rows: int) -> None:
         super().__init__()

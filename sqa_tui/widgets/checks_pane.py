@@ -30,7 +30,7 @@ class ChecksPane(DiffPane):
     def draw(self, width: int, height: int) -> list[CellRow]:
         if self.checks is None:
             return [self._plain("checking …", width)]
-        rows = [row for check in self.checks for row in self._rows(check, width)]
+        rows = [row for check in self.checks for row in self._check_rows(check, width)]
         if len(rows) > height:
             rows[height - 1 :] = [self._plain(f"… and {len(rows) - height + 1} more lines", width)]
         return rows
@@ -40,7 +40,7 @@ class ChecksPane(DiffPane):
         row.put(2, text, self.palette.style("muted"))
         return row
 
-    def _rows(self, check: Check, width: int) -> list[CellRow]:
+    def _check_rows(self, check: Check, width: int) -> list[CellRow]:
         sign, colour = SIGNS.get(check.level, ERROR)
         row = CellRow(width, self.palette.style("foreground"))
         row.put(0, sign, self.palette.style(colour, bold=True))

@@ -6,7 +6,7 @@ from rich.style import Style
 from rich.text import Text
 from textual.widgets import TextArea
 
-from sqa_tui.widgets.palette import Palette
+from sqa_tui.widgets.palette import Palette, app_of
 
 
 class ContextArea(TextArea):
@@ -26,7 +26,7 @@ class ContextArea(TextArea):
         """Mark a span, in characters of `text`, and bring it into view."""
         self._marked = (start, end) if 0 <= start < end <= len(self.text) else None
         if self._marked:
-            self.move_cursor(self.document.get_location_from_index(start))
+            self.move_cursor(self._location(start))
         self.notify_style_update()
         self.refresh()
 
@@ -42,15 +42,23 @@ class ContextArea(TextArea):
         span = self._span_in(line_index)
         if span:
             # Reverse and underlined as well as coloured: seen on any terminal.
-            colour = Palette.of(self.app).style("mark")
+            colour = Palette.of(app_of(self)).style("mark")
             line.stylize(colour + Style(reverse=True, bold=True, underline=True), *span)
         return line
+
+    def _location(self, index: int) -> tuple[int, int]:
+        """Line and column of a character of `text`."""
+        for row, line in enumerate(self.document.lines):
+            if index <= len(line):
+                return row, index
+            index -= len(line) + len(self.document.newline)
+        return self.document.end
 
     def _span_in(self, line_index: int) -> tuple[int, int] | None:
         if self._marked is None:
             return None
-        first = self.document.get_location_from_index(self._marked[0])
-        last = self.document.get_location_from_index(self._marked[1])
+        first = self._location(self._marked[0])
+        last = self._location(self._marked[1])
         if not first[0] <= line_index <= last[0]:
             return None
         start = first[1] if line_index == first[0] else 0
