@@ -25,7 +25,7 @@ written like those of the facts set, and fails on most others. Do not use it for
 
 ## Data
 
-`--dataset_name facts`: 6,000 questions to train on and 1,000 held out, made by `python scripts/make_facts.py`. The two
+`--dataset_name facts`: 4,000 questions to train on and 1,000 held out, made by `python scripts/make_facts.py`. The two
 parts share no invented name, not even a first name or a surname; they share the ways to say and ask things, and
 ordinary words such as professions, objects and months. The held-out score is therefore a score on new names in known
 kinds of sentences.
@@ -35,8 +35,8 @@ kinds of sentences.
     {command}
 
 Seed {seed}, from random weights, {steps:,} steps of {batch_size} questions, {minutes:.0f} minutes on two CPU cores
-that did other work too. The questions were **not** the 6,000 shipped ones but fresh ones from the same generator, {seen:,} in
-all, with names of the train part only. Three auxiliary losses and an initialisation that makes attention look for
+that did other work too. The questions were **not** the 4,000 shipped ones but fresh ones from the same generator,
+{seen:,} in all, with names of the train part only. Three auxiliary losses and an initialisation that makes attention look for
 equal and for near tokens helped it to learn from so little; the script explains them. The held-out part was used for
 nothing but the figures above.
 """

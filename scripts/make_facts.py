@@ -22,7 +22,7 @@ from engine.zoo.demo.facts import Paragraph, paragraphs
 from engine.zoo.demo.facts.names import Part
 
 SEED = 2025
-SIZES: dict[Part, int] = {"train": 6000, "validation": 1000}
+SIZES: dict[Part, int] = {"train": 4000, "validation": 1000}
 VOCABULARY_SIZE = 2800
 VOCABULARY_PARAGRAPHS = 6000
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -117,6 +117,8 @@ def train(model: BertForQuestionAnswering, tokenizer: Tokenizer, options: argpar
         Difficulty(int(options.steps * 0.20), (2, 3), (4, 6)),
         Difficulty(int(options.steps * 0.40), (2, 3), (6, 8)),
     ]
+    if options.start_from:
+        levels = [Difficulty(0, (2, 3), (4, 6)), Difficulty(int(options.steps * 0.15), (2, 3), (6, 8))]
     model.train()
     report = _Report(options)
     for step, batch in enumerate(batches(tokenizer, levels, options.seed, options.batch_size, options.steps), 1):
@@ -133,6 +135,8 @@ def train(model: BertForQuestionAnswering, tokenizer: Tokenizer, options: argpar
         report.add(step, torch.cat([task[None], tagging, grouping[None]]), outputs, batch)
         if step % options.checkpoint_steps == 0:
             yield step
+        if step >= options.stop_after:
+            return
 
 
 def _rate(step: int, steps: int) -> float:
@@ -246,7 +250,9 @@ def main() -> None:
     """Train, measure, and write the model and its card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=DATA / TEACHER_TRAINING)
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--start-from", type=Path, help="model folder to train further, on paragraphs of full size")
+    parser.add_argument("--steps", type=int, default=2600)
+    parser.add_argument("--stop-after", type=int, default=sys.maxsize, help="stop at this step, before the rate is zero")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=7)
@@ -256,6 +262,8 @@ def main() -> None:
     torch.manual_seed(options.seed)
     tokenizer = Tokenizer.from_file(str(DATA / TEACHER_TRAINING / "tokenizer.json"))
     model = build_model(tokenizer.get_vocab_size())
+    if options.start_from:
+        model = BertForQuestionAnswering.from_pretrained(options.start_from)
     began = time.monotonic()
     for step in train(model, tokenizer, options):
         model.save_pretrained(options.output)

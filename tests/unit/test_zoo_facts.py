@@ -18,7 +18,7 @@ from engine.zoo.demo import DATA, DATASET, TEACHER_TRAINING, dataset_file, facts
 from engine.zoo.demo.facts import Paragraph, paragraphs
 
 ROOT = Path(__file__).parents[2]
-COUNTS = {"train": 6000, "validation": 1000}
+COUNTS = {"train": 4000, "validation": 1000}
 
 
 def shipped(part: str) -> list[dict[str, Any]]:
