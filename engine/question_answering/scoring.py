@@ -116,10 +116,11 @@ def read_tokenizer(source: str, model: ModelArguments) -> Any:
 def longest_input(config: Any) -> int | None:
     """How many tokens a model can read, by its configuration; None where it does not say."""
     positions = getattr(config, "max_position_embeddings", None)
-    if (positions and "roberta" in config.model_type) or config.model_type in ("camembert", "longformer"):
-        # These count positions from after the padding token's number.
-        return positions - (config.pad_token_id or 0) - 1
-    return positions
+    if positions is None:
+        return None
+    # These count positions from after the padding token's number.
+    shifted = "roberta" in config.model_type or config.model_type in ("camembert", "longformer", "mpnet")
+    return positions - (config.pad_token_id or 0) - 1 if shifted else positions
 
 
 def load_questions(
