@@ -26,6 +26,12 @@ POLL_SECONDS = 0.25
 """How often a followed run's log is read."""
 ASSESS_EVERY = 8
 """Polls between two looks at whether the engine lives, while its log is silent."""
+FIGURES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "loss": ("loss", lambda value: number(value, 3)),
+    "sparsity": ("sparsity", percent),
+    "samples_per_second": ("samples/s", lambda value: number(value, 0)),
+}
+"""What stands beside the bar: metric → its label and how it is written."""
 
 
 def describe(event: Event) -> str | None:
@@ -94,11 +100,7 @@ class Bar:
                 pass
 
     def _metric(self, event: Event) -> None:
-        for name, label, show in (
-            ("loss", "loss", lambda value: f"{value:.3f}"),
-            ("sparsity", "sparsity", percent),
-            ("samples_per_second", "samples/s", lambda value: f"{value:.0f}"),
-        ):
+        for name, (label, show) in FIGURES.items():
             value = event.get(name)
             if isinstance(value, (int, float)):
                 self.figures[label] = show(value)

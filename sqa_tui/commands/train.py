@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import click
 
 from engine.errors import EXIT_USAGE, plain
-from engine.question_answering.preflight import build_spec, check_run, parse_light
-from engine.runs.launch import create_run, start_engine, stop_engine
-from engine.runs.paths import RunDirectory
+from engine.question_answering.preflight import check_run, parse_light
+from engine.runs.launch import stop_engine
+from engine.runs.paths import RunDirectory, slug_of
 from engine.runs.reader import Event, EventReader
 from sqa_tui.commands.engine_programs import become
 from sqa_tui.commands.follow import conclude, follow
 from sqa_tui.commands.output import print_json
+from sqa_tui.launching import launch
+from sqa_tui.run_form import run_slug
 
 OWN_FLAGS = {"--detach": "detach", "--json": "as_json"}
 HELP = {"--help", "-h"}
@@ -45,7 +48,7 @@ def problems_found(arguments: list[str]) -> bool:
     """Print what the checks before the start found; True where something must be mended first."""
     found = False
     for problem in check_run(parse_light(arguments)):
-        if problem.level == "ok":
+        if problem.level in ("ok", "info"):
             continue
         found = found or problem.level == "error"
         hint = f" ({plain(problem.hint)})" if problem.hint else ""
@@ -55,8 +58,10 @@ def problems_found(arguments: list[str]) -> bool:
 
 def refused(directory: RunDirectory, event: Event | None) -> bool:
     """True where the engine turned the run down before it began: bad input, nothing trained, nothing worth keeping."""
-    usage = event is not None and bool((event.get("error") or {}).get("usage"))
-    return usage and not any(event.get("kind") == "start" for event in EventReader(directory.events_file).read())
+    error: dict[str, Any] = (event or {}).get("error") or {}
+    return bool(error.get("usage")) and not any(
+        event.get("kind") == "start" for event in EventReader(directory.events_file).read()
+    )
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -68,8 +73,11 @@ def train(arguments: tuple[str, ...]) -> int:
         become("engine.question_answering.train", ["--help"])
     if problems_found(rest):
         return EXIT_USAGE
-    directory = create_run(build_spec(rest))
-    engine = start_engine(directory)
+    given = parse_light(rest)
+    name = given.get("run_name")
+    slug = slug_of(name) if name else run_slug(given["model_name_or_path"], given.get("recipe", ""))
+    launched = launch(rest, slug)
+    directory, engine = launched.directory, launched.process
     if own.detach:
         print_json({"run": directory.id, "path": str(directory.path)}) if own.as_json else click.echo(directory.id)
         return 0
@@ -82,8 +90,13 @@ def train(arguments: tuple[str, ...]) -> int:
             click.echo("stopping after a checkpoint; Ctrl-C again stops now", err=True)
         return True
 
-    event = follow(directory, on_interrupt=interrupted, as_json=own.as_json, alive=lambda: engine.poll() is None)
-    if event is not None:
+    event = follow(
+        directory,
+        on_interrupt=interrupted,
+        as_json=own.as_json,
+        alive=lambda: engine is not None and engine.poll() is None,
+    )
+    if event is not None and engine is not None:
         engine.wait()
     code = conclude(directory, event, as_json=own.as_json)
     if refused(directory, event):
