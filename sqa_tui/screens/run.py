@@ -140,7 +140,7 @@ class RunScreen(Steering, Screen[None]):
             RunStatus(
                 self.run_directory.slug,
                 assessment.state,
-                "" if notices and assessment.state not in ACTIVE else assessment.reason,
+                "" if assessment.state in run_words.SERIOUS else assessment.reason,
                 view.epoch,
                 view.total_epochs,
                 view.progress,

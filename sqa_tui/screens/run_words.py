@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from engine.runs.evidence import Assessment
-from sqa_tui.formatting import duration, size
+from sqa_tui.formatting import size
 from sqa_tui.run_view import Entry, Plan, RunView
 from sqa_tui.widgets.axes import number
 from sqa_tui.widgets.segments_line import Words
@@ -15,6 +15,9 @@ LEVELS = {"info": "foreground", "good": "success", "warning": "warning", "error"
 """Theme variable of each level of an entry or alert."""
 MARKS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
 """A glyph for each level, so that colour is not needed."""
+
+SERIOUS = ("killed", "failed", "unknown", "stalled")
+"""States whose evidence must not be overlooked."""
 
 
 def next_line(view: RunView, plan: Plan, now: float) -> tuple[Words, ...]:
@@ -39,7 +42,7 @@ def notices(view: RunView, assessment: Assessment | None) -> list[tuple[Words, .
     if ending and ending.outcome == "failed":
         lines: list[tuple[Words, ...]] = [((f"✗ failed: {ending.error or ending.reason}", "state-failed"),)]
         return [*lines, ((f"→ {ending.hint}", "foreground"),)] if ending.hint else lines
-    if assessment and state in ("killed", "failed", "unknown", "stalled"):
+    if assessment and state in SERIOUS:
         mark = {"killed": "☠", "failed": "✗", "stalled": "!"}.get(state, "?")
         return [((f"{mark} {assessment.reason}", f"state-{state}"),)]
     serious = [alert for alert in view.alerts if alert.level in ("warning", "error")]
@@ -96,9 +99,15 @@ def _checkpoint(view: RunView, now: float) -> str:
         return ""
     if view.ending:
         return f"checkpoint at epoch {view.checkpoint.epoch:.2f}"
-    ago = max(now - view.checkpoint.time, 0)
-    # Whole minutes: a clock that ticks every second would repaint the line for nothing.
-    return f"checkpoint {'just now' if ago < 60 else duration(ago // 60 * 60).split(' m')[0] + ' m ago'}"
+    return f"checkpoint {_ago(now - view.checkpoint.time)}"
+
+
+def _ago(seconds: float) -> str:
+    """A length of time in its largest unit: a clock that ticks every second would repaint the line for nothing."""
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return "just now"
 
 
 def _export(view: RunView) -> str:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
-
-sys.path.insert(0, str(Path(__file__).parent))
 import sample_run
 from run_app import RunApp
+from textual.pilot import Pilot
 
 from engine.runs.control import ControlInbox
 from engine.runs.identity import ProcessIdentity, write_identity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from textual.message import Message
-
-sys.path.insert(0, str(Path(__file__).parent))
 import sample_run
+from textual.message import Message
 
 from engine.runs.paths import RunDirectory
 from sqa_tui.messages import WatcherFailed

@@ -1,0 +1,6 @@
+"""The sample run is shared with the functional tests."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "functional"))
