@@ -58,9 +58,8 @@ class RunChoices:
             return str(error)
 
     def slug(self) -> str:
-        """A short name for the run: its model and what the recipe makes of it."""
-        model = self.model.split("/")[2] if self.model.count("/") > 2 and is_stub(self.model) else Path(self.model).name
-        return slug_of(f"{model} {_variant(self.recipe) or 'dense'}")
+        """A short name for the run."""
+        return run_slug(self.model, self.recipe)
 
     def _further(self) -> list[str]:
         try:
@@ -70,13 +69,11 @@ class RunChoices:
 
 
 def run_slug(model: str, recipe: str) -> str:
-    """A short name for a run of `recipe` (may be empty) on `model`."""
-    parts = (short_name(model), short_name(recipe) if recipe else "dense")
-    return slug_of(" ".join(dict.fromkeys(word for part in parts for word in part.split())))
-
-
-def _variant(recipe: str) -> str:
-    return recipe.split("/")[-1].removesuffix("-none") if is_stub(recipe) else Path(recipe).stem
+    """A short name for a run: its model and what `recipe` (may be empty) makes of it."""
+    parts = model.split("/")
+    name = parts[2] if is_stub(model) and len(parts) > 2 else Path(model).name
+    variant = recipe.split("/")[-1].removesuffix("-none") if is_stub(recipe) else Path(recipe).stem
+    return slug_of(f"{name} {variant or 'dense'}")
 
 
 def _data_flag(dataset: str, file_flag: str) -> str:

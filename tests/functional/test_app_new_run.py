@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from app_cases import SIZES, make_run, screen_text, screen_words, until
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.errors import UserError
 from engine.zoo.demo.publish import train_command
@@ -70,9 +71,8 @@ async def put(app: SqaApp, pilot: Pilot[None], field: str, text: str) -> None:
     screen.query_one(FormList).select(field)
     await pilot.press("enter")
     await until(pilot, lambda: isinstance(app.screen, PickScreen))
-    for character in text:
-        await pilot.press(character)
-    await pilot.press("enter")
+    app.screen.query_one("#typed", Input).value = text[:-1]
+    await pilot.press(text[-1], "enter")
     await until(pilot, lambda: app.screen is screen)
     await until(pilot, lambda: screen.query_one(ChecksPane).checks is not None)
 
@@ -215,9 +215,7 @@ def test_an_unclosed_quote_is_an_error_of_the_user() -> None:
     assert "No closing quotation" in RunChoices(arguments="--seed '7").command()
 
 
-def test_the_slug_names_model_and_recipe_once() -> None:
-    assert (
-        RunChoices(model=f"{DEMO}base-none", recipe=f"{DEMO}pruned80-none").slug()
-        == "bert-demo-base-none-pruned80-none"
-    )
-    assert RunChoices(model="/models/[x]").slug() == "models-x-dense"
+def test_the_slug_names_the_model_and_what_becomes_of_it() -> None:
+    assert RunChoices(f"{DEMO}base-none", f"{DEMO}pruned80_quant-none").slug() == "bert-demo-pruned80-quant"
+    assert RunChoices(model="/models/[x]", recipe="my/recipe 90.yaml").slug() == "x-recipe-90"
+    assert RunChoices(model="bert-base-uncased").slug() == "bert-base-uncased-dense"
