@@ -66,7 +66,7 @@ def write_dense(folder: Path, share: float = 0.0, **settings: Any) -> Path:
     return folder
 
 
-def write_quantised(folder: Path, share: float = 0.0, **settings: Any) -> Path:
+def write_quantised(folder: Path, share: float = 0.0, recipe: str = QUANTIZATION, **settings: Any) -> Path:
     """A model folder as a training with a quantization recipe leaves it: calibrated quantizers, recipe beside."""
     import torch
 
@@ -77,12 +77,12 @@ def write_quantised(folder: Path, share: float = 0.0, **settings: Any) -> Path:
     model = make_bert(**settings)
     if share:
         prune(model, share)
-    SparsificationManager(load_recipe(QUANTIZATION)).prepare(model, float("inf"))
+    SparsificationManager(load_recipe(recipe)).prepare(model, float("inf"))
     model.train()
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for _ in range(8):
             model(torch.randint(0, len(WORDS), (4, 48), generator=generator))
     model.eval().save_pretrained(folder)
-    (folder / "recipe.yaml").write_text(QUANTIZATION, encoding="utf-8")
+    (folder / "recipe.yaml").write_text(recipe, encoding="utf-8")
     return folder

@@ -6,7 +6,9 @@ The flags are those of `sparseml.transformers.export_onnx`; each may be written 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 from engine.errors import UserError, plain, run_program
@@ -21,6 +23,9 @@ TASKS = ("question-answering", "qa")
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; exit codes are 1 where the exported file is wrong and 2 for bad input."""
     options = build_parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        # A polite kill has to remove the half-written folder, as an interrupt does.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return run_program(lambda: _export(options))
 
 

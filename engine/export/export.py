@@ -118,7 +118,7 @@ def _measure(
 def build_graph(model: nn.Module, length: int, opset: int, path: Path, *, convert_qat: bool = True) -> Exported:
     """Trace `model` for inputs up to `length` tokens, store weights as they were trained, and write `path`."""
     names = input_names(model)
-    graph = Graph(trace(model, names, parity.traced_length(length), opset, path))
+    graph = Graph(trace(model, names, parity.traced_length(length), opset))
     fold_identities(graph)
     drop_needless_casts(graph)
     quantised = any(node.op_type == "QuantizeLinear" for node in graph.model.graph.node)

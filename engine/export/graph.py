@@ -30,6 +30,12 @@ class Graph:
     def array(self, name: str) -> _Array:
         return numpy_helper.to_array(self.initializers[name])
 
+    def constant(self, name: str) -> _Array:
+        """The value of an initializer or a Constant node."""
+        if name in self.initializers:
+            return self.array(name)
+        return numpy_helper.to_array(next(item.t for item in self.producers[name].attribute if item.name == "value"))
+
     def only_consumer(self, tensor: str) -> onnx.NodeProto | None:
         found = self.consumers.get(tensor, [])
         return found[0] if len(found) == 1 else None

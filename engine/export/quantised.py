@@ -49,6 +49,8 @@ def _fold(graph: Graph, quantize: onnx.NodeProto, name: str) -> None:
     axis = _axis(quantize)
     integers = quantize_as_torch(graph.array(values), graph.array(scale_name), graph.array(zero_name), axis)
     dequantize = graph.only_consumer(quantize.output[0])
+    if dequantize is not None and dequantize.op_type == "Clip":
+        integers, dequantize = _clip(graph, dequantize, integers)
     stored = f"{name}_quantized"
     if dequantize is None or dequantize.op_type != "DequantizeLinear":
         graph.put(stored, integers)
@@ -66,6 +68,14 @@ def _fold(graph: Graph, quantize: onnx.NodeProto, name: str) -> None:
     graph.remove(quantize)
     if user is not None and user.op_type == "Gather" and graph.array(scale_name).size == 1:
         _gather_integers(graph, dequantize, user, stored)
+
+
+def _clip(graph: Graph, clip: onnx.NodeProto, integers: _Array) -> tuple[_Array, onnx.NodeProto | None]:
+    """Integers of less than eight bits; returns them and the reader of the Clip node, which goes."""
+    low, high = (graph.constant(name) for name in clip.input[1:3])
+    following = graph.only_consumer(clip.output[0])
+    graph.remove(clip)
+    return np.clip(integers, low, high), following
 
 
 def _store(

@@ -11,7 +11,6 @@ import io
 import logging
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -37,8 +36,8 @@ class TupleOutput(nn.Module):
         return result.start_logits, result.end_logits
 
 
-def trace(model: nn.Module, names: list[str], length: int, opset: int, path: Path) -> onnx.ModelProto:
-    """Write the model to `path`, traced with one input of `length` tokens, and return the graph as torch wrote it.
+def trace(model: nn.Module, names: list[str], length: int, opset: int) -> onnx.ModelProto:
+    """The graph of the model as torch writes it, traced with one input of `length` tokens.
 
     Initializers that are parameters or buffers have their names in `model`.
     """
@@ -46,11 +45,12 @@ def trace(model: nn.Module, names: list[str], length: int, opset: int, path: Pat
     sample = tuple(torch.ones(1, length, dtype=torch.long) for _ in names)
     axes = {name: {0: "batch", 1: "sequence"} for name in (*names, *OUTPUTS)}
     arguments: dict[str, Any] = {"input_names": names, "output_names": list(OUTPUTS), "dynamic_axes": axes}
+    written: Any = io.BytesIO()
     with _quiet(), torch.no_grad(), fake_quantization(opset):
-        torch.onnx.export(wrapper, sample, str(path), opset_version=opset, dynamo=False, **arguments)
+        torch.onnx.export(wrapper, sample, written, opset_version=opset, dynamo=False, **arguments)
     # The exporter may leave the children of the wrapper in training mode.
     wrapper.eval()
-    graph = onnx.load(str(path))
+    graph = onnx.load_model_from_string(written.getvalue())
     _strip_prefix(graph)
     return graph
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import numpy as np
 import onnx
 import pytest
 from onnx import numpy_helper
-from tiny_models import make_bert, write_dense, write_quantised, write_tokenizer
+from tiny_models import QUANTIZATION, WORDS, make_bert, write_dense, write_quantised, write_tokenizer
 
 from engine.errors import UserError
 from engine.export import ExportError, ExportReport, export_model, parity
 from engine.export.__main__ import main
 from engine.export.fusion import fused_attentions
+from engine.pipeline import Pipeline
 
 COMPANIONS = {
     "model.onnx",
@@ -205,6 +207,47 @@ def test_questions_are_scored_and_sampled(
         }
     with np.load(folder / "deployment" / "sample-outputs" / "out-0001.npz") as sample:
         assert {name: values.shape for name, values in sample.items()} == {"start_logits": (32,), "end_logits": (32,)}
+
+
+def test_fewer_bits_are_exported_as_clipped_integers(tmp_path: Path) -> None:
+    recipe = QUANTIZATION + "      weight_bits: 4\n      activation_bits: 7\n"
+    folder = write_quantised(tmp_path / "model", recipe=recipe)
+    report = export_model(folder, latency_runs=0)
+    stored = {name: values for name, values in _initializers(folder).items() if name.endswith("weight_quantized")}
+    assert len(stored) == report.quantised_matrices == 16
+    assert min(values.min() for values in stored.values()) == -8
+    assert max(values.max() for values in stored.values()) == 7
+    assert (folder / "deployment" / "recipe.yaml").read_text() == recipe
+
+
+def test_a_model_without_token_types(tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertForQuestionAnswering
+
+    write_tokenizer(tmp_path)
+    sizes = {"dim": 32, "n_layers": 1, "n_heads": 4, "hidden_dim": 64, "max_position_embeddings": 32}
+    DistilBertForQuestionAnswering(DistilBertConfig(vocab_size=len(WORDS), **sizes)).save_pretrained(tmp_path)
+    report = export_model(tmp_path, latency_runs=0)
+    assert report.inputs == ["input_ids", "attention_mask"]
+    assert len(report.matrices) == 7
+    answer = Pipeline.create(model_path=tmp_path).answer("who?", "Anna lives in Paris.")
+    assert answer.candidates[0].text in "Anna lives in Paris."
+
+
+def test_no_space_left_is_one_line_and_leaves_nothing(
+    dense: tuple[Path, ExportReport],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = _copy(dense[0], tmp_path)
+    before = sorted(folder.iterdir())
+    monkeypatch.setattr(onnx, "save", full)
+    assert main(["--model_path", str(folder), "--task", "qa", "--sequence_length", "16"]) == 2
+    assert "deployment: No space left on device" in capsys.readouterr().err
+    assert sorted(folder.iterdir()) == before
 
 
 def _initializers(folder: Path) -> dict[str, np.ndarray]:
