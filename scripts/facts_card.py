@@ -36,9 +36,9 @@ kinds of sentences.
 
 Seed {seed}, from random weights, {steps:,} steps of {batch_size} questions, {minutes:.0f} minutes on two CPU cores
 that did other work too. The questions were **not** the 4,000 shipped ones but fresh ones from the same generator,
-{seen:,} in all, with names of the train part only. Three auxiliary losses and an initialisation that makes attention look for
-equal and for near tokens helped it to learn from so little; the script explains them. The held-out part was used for
-nothing but the figures above.
+{seen:,} in all, with names of the train part only. Auxiliary losses and an initialisation that makes attention look
+for equal and for near tokens helped it to learn from so little; the script explains them. The held-out part was used
+for nothing but the figures above.
 """
 
 
