@@ -71,7 +71,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.pause", "p", "Pause", "Pause this run, or let it go on"),
     Action("run.checkpoint", "c", "Checkpoint", "Write a checkpoint now"),
     Action("run.evaluate", "e", "Evaluate", "Evaluate now on the validation data"),
-    Action("run.export", "x", "Export", "Export to ONNX when the engine is at a point where it can", footer=False),
+    Action("run.export", "x", "Export", "Export to ONNX: by the engine while it runs, afterwards from the output", footer=False),
     Action("run.ask", "a", "Ask", "Ask the exported model of this run a question"),
     Action("run.maximise", "m", "Maximise", "Give one pane the whole place, or all of them theirs again"),
     Action("run.filter", "slash", "Find", "Show only console lines that hold some words", footer=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from engine.runs.paths import RunDirectory
 from sqa_tui.run_view import Answer, RunView
 from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.states import ACTIVE
+from sqa_tui.watchers.exporter import deployment_of, start_export
 from sqa_tui.widgets.palette import app_of
 from sqa_tui.widgets.segments_line import Words
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     _Base = Screen[None]
 else:
     _Base = object
+
+ENDED = ("finished", "stopped", "failed", "killed")
+"""States in which no engine can be asked any more."""
 
 
 class Steering(_Base):
@@ -69,17 +74,32 @@ class Steering(_Base):
         self._ask("evaluate")
 
     def action_export(self) -> None:
-        """Export to ONNX: the engine of the run does it when training is done."""
-        self._ask("export")
+        """Export to ONNX: by the engine while it lives, else by an exporter of its own."""
+        state = self.assessment.state if self.assessment else ""
+        if state not in ENDED:
+            self._ask("export")
+            return
+        try:
+            start_export(self.run_directory, self._exported)
+        except UserError as error:
+            self._say(plain(str(error)), "error")
+        else:
+            self._say("exporting; its words come in the console below", "information")
+
+    def _exported(self, said: str, well: bool) -> None:
+        # The app may be gone by then; the exporter does not care.
+        with contextlib.suppress(RuntimeError):
+            app_of(self).call_from_thread(self._say, plain(said), "information" if well else "error")
 
     def action_ask(self) -> None:
         """Ask the exported model a question."""
         exported = self.view.exported
+        folder = Path(exported.path) if exported else deployment_of(self.run_directory)
         open_ask: Callable[[Path], None] | None = getattr(app_of(self), "open_ask", None)
-        if exported is None or open_ask is None:
+        if folder is None or open_ask is None:
             self._say("there is nothing to ask yet: this run has exported no model", "warning")
         else:
-            open_ask(Path(exported.path))
+            open_ask(folder)
 
     # asking and being answered
 

@@ -26,8 +26,11 @@ def next_line(view: RunView, plan: Plan, now: float) -> tuple[Words, ...]:
     if view.unread:
         parts.append((f"reading the log, {size(view.unread)} left", "mark"))
     if not view.ending:
+        # Epochs all of them; the first says so.
         coming = (_next_update(view, plan), _next_phase(view), _next_evaluation(view, plan))
-        parts += [(text, "foreground") for text in coming if text]
+        known = [text for text in coming if text]
+        known[:1] = [text if "epoch" in text else text.replace(" at ", " at epoch ") for text in known[:1]]
+        parts += [(text, "foreground") for text in known]
     for text in (_rate(view), _speed(view), _checkpoint(view, now), _export(view)):
         if text:
             parts.append((text, "foreground"))
@@ -73,7 +76,7 @@ def _next_phase(view: RunView) -> str:
     if not coming:
         return ""
     epoch, what = coming[0]
-    return f"{what} at epoch {epoch:g} (in {epoch - view.epoch:.2f})"
+    return f"{what} at {epoch:g}"
 
 
 def _next_evaluation(view: RunView, plan: Plan) -> str:
@@ -81,7 +84,7 @@ def _next_evaluation(view: RunView, plan: Plan) -> str:
     if not every or total is None:
         return ""
     epoch = (view.epoch // every + 1) * every
-    return f"evaluation at epoch {min(epoch, total):g}"
+    return f"evaluation at {min(epoch, total):g}"
 
 
 def _rate(view: RunView) -> str:
