@@ -60,8 +60,7 @@ def _set_scales(model: Any, rows: list[dict[str, Any]]) -> None:
     assert len(quantizers) == len(rows)
     for row in rows:
         quantizer = quantizers[f"{row['layer']}.{row['tensor']}_fake_quant"]
-        quantizer.scale.fill_(row["scale"][0])
-        quantizer.zero_point.fill_(row["zero_point"][0])
+        quantizer.fix(row["scale"][0], row["zero_point"][0])
 
 
 @pytest.fixture(scope="module")

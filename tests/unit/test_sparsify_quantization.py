@@ -85,6 +85,29 @@ def test_constant_zero_keeps_the_smallest_scale() -> None:
     assert quantizer.scale.item() == pytest.approx(1.1920929e-07)
 
 
+def test_without_a_scale_tensors_pass_as_they_are() -> None:
+    model = _bert().eval()
+    inputs = torch.arange(6).reshape(1, 6)
+    with torch.no_grad():
+        wanted = model(inputs).start_logits
+        _quantized("submodules: [bert.encoder, qa_outputs]", model)
+        torch.testing.assert_close(model(inputs).start_logits, wanted, atol=1e-5, rtol=1e-5)
+        model.train()(inputs)
+        assert all(quantizer.calibrated for name, quantizer in fake_quantizers(model) if "embeddings" not in name)
+        assert not torch.allclose(model.eval()(inputs).start_logits, wanted, atol=1e-5)
+
+
+def test_given_scale_is_kept() -> None:
+    quantizer = FakeQuantizer(ASYMMETRIC_UNSIGNED)
+    quantizer.fix(0.5, 4)
+    assert quantizer(torch.tensor([-9.0, -1.9, 0.2, 0.3, 500.0])).tolist() == [-2.0, -2.0, 0.0, 0.5, 125.5]
+    assert quantizer.scale.item() == 0.5
+    restored = FakeQuantizer(ASYMMETRIC_UNSIGNED)
+    restored.load_state_dict(quantizer.state_dict())
+    assert restored.calibrated
+    assert not restored.observing
+
+
 def test_half_precision_is_rounded_in_full_precision() -> None:
     quantizer = FakeQuantizer(ASYMMETRIC_SIGNED)
     rounded = quantizer(torch.linspace(-1, 1, 300).bfloat16())

@@ -39,8 +39,9 @@ class FakeQuantizer(nn.Module):
     """Rounds a tensor to the integers of `arguments` and back, per tensor, in float32, gradients straight through.
 
     While observing (training mode only, unless `observes_in_eval`) the range follows the tensor: the first tensor sets
-    it, every further one moves it by a hundredth of the difference. The state holds scale, zero point, range and both
-    switches. Arithmetic is that of `torch.ao.quantization.MovingAverageMinMaxObserver` and `FakeQuantize`.
+    it, every further one moves it by a hundredth of the difference. Before the first there is no scale, and tensors
+    pass as they are. The state holds scale, zero point, range and both switches. Arithmetic is that of
+    `torch.ao.quantization.MovingAverageMinMaxObserver` and `FakeQuantize`.
     """
 
     scale: torch.Tensor
@@ -58,6 +59,7 @@ class FakeQuantizer(nn.Module):
         # The switches are looked at in every forward pass: as plain values they cost no wait for the device.
         self._observing = True
         self._rounding = True
+        self._calibrated = False
         self.register_buffer("scale", torch.tensor(1.0))
         self.register_buffer("zero_point", torch.tensor(0, dtype=torch.int32))
         self.register_buffer("min_val", torch.tensor(float("inf")))
@@ -85,11 +87,24 @@ class FakeQuantizer(nn.Module):
         self._rounding = value
         self.fake_quant_enabled.fill_(int(value))
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether there is a scale."""
+        return self._calibrated
+
+    def fix(self, scale: float, zero_point: int) -> None:
+        """Take a scale and zero point as given and observe no more; the range becomes what they reach."""
+        self.scale.fill_(scale)
+        self.zero_point.fill_(zero_point)
+        self.min_val.fill_(scale * (self.quant_min - zero_point))
+        self.max_val.fill_(scale * (self.quant_max - zero_point))
+        self.observing, self._calibrated = False, True
+
     def forward(self, tensor: torch.Tensor) -> torch.Tensor:
         values = tensor.float()
         if self._observing and (self.training or self.observes_in_eval):
             self._observe(values.detach())
-        if not self._rounding:
+        if not (self._rounding and self._calibrated):
             return tensor
         rounded = torch.fake_quantize_per_tensor_affine(
             values, self.scale, self.zero_point, self.quant_min, self.quant_max
@@ -105,6 +120,7 @@ class FakeQuantizer(nn.Module):
         self.min_val.copy_(torch.where(started, self.min_val + AVERAGING_CONSTANT * (low - self.min_val), low))
         self.max_val.copy_(torch.where(started, self.max_val + AVERAGING_CONSTANT * (high - self.max_val), high))
         self._follow_range()
+        self._calibrated = True
 
     def _follow_range(self) -> None:
         low = self.min_val.clamp(max=0.0)
@@ -129,6 +145,7 @@ class FakeQuantizer(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *arguments)
         self._observing = bool(self.observer_enabled.item())
         self._rounding = bool(self.fake_quant_enabled.item())
+        self._calibrated = bool(torch.isfinite(self.min_val).item())
 
     def extra_repr(self) -> str:
         kind = "symmetric" if self.arguments.symmetric else "asymmetric"
