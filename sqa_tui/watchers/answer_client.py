@@ -98,7 +98,7 @@ class AnswerClient(threading.Thread):
     """
 
     def __init__(self, name: str, model: Path, target: MessagePump, command: Command = pipeline_command) -> None:
-        super().__init__(name=f"answers {name}", daemon=True)
+        super().__init__(name=name, daemon=True)
         self.model = model
         self._target = target
         self._command = command
