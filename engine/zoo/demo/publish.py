@@ -20,7 +20,16 @@ _TRAINING_FILES = ("*.json", "*.safetensors", "*.bin", "*.txt", "recipe*.yaml", 
 def train_command(stub: str) -> list[str]:
     """The command line that makes the model of a demo recipe, and then exports it."""
     models = ["--model_name_or_path", TEACHER, "--distill_teacher", TEACHER, "--recipe", parse_stub(stub).bare]
-    data = ["--dataset_name", "facts", "--max_seq_length", "128", "--per_device_train_batch_size", "32"]
+    data = [
+        "--dataset_name",
+        "facts",
+        "--max_seq_length",
+        "128",
+        "--doc_stride",
+        "32",
+        "--per_device_train_batch_size",
+        "32",
+    ]
     return ["sqa-tui", "train", *models, *data, "--do_train", "--do_eval", "--export"]
 
 
