@@ -76,7 +76,7 @@ async def measure(curves: int, points: int, *, naive: bool) -> tuple[float, floa
     costs: list[float] = []
     sizes: list[int] = []
 
-    async def drive(pilot: Pilot[None]) -> None:
+    async def drive(pilot: Pilot[object]) -> None:
         data = ChartData()
         for _ in range(points - UPDATES):
             data = app.grow()

@@ -134,7 +134,7 @@ class RunScreen(Steering, Screen[None]):
     def _show_header(self) -> None:
         view, state = self.view, self.state
         assessment = self.assessment or Assessment("", "")
-        notices = run_words.notices(view, self.assessment)
+        notices = run_words.notices(view, self.assessment, self.size.width)
         left = state.eta_seconds if state and assessment.state in ACTIVE else None
         self.query_one("#status", RunHeader).show(
             RunStatus(
@@ -188,6 +188,7 @@ class RunScreen(Steering, Screen[None]):
         self.set_class(count == 4 and not choice.maximised, "-four")
         self.set_class(count < 4, "-compact")
         self.set_class(choice.maximised in LOGS, "-log")
+        self._show_header()
 
     def action_pane_loss(self) -> None:
         """Show the losses."""

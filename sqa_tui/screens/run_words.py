@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 
 from engine.runs.evidence import Assessment
@@ -16,6 +17,8 @@ LEVELS = {"info": "foreground", "good": "success", "warning": "warning", "error"
 MARKS = {"info": " ", "good": "✓", "warning": "!", "error": "✗"}
 """A glyph for each level, so that colour is not needed."""
 
+NOTICE_LINES = 3
+"""Most lines of an error or of evidence."""
 SERIOUS = ("killed", "failed", "unknown", "stalled")
 """States whose evidence must not be overlooked."""
 
@@ -38,22 +41,27 @@ def next_line(view: RunView, plan: Plan, now: float) -> tuple[Words, ...]:
     return (*parts, (damage, "warning")) if damage else tuple(parts)
 
 
-def notices(view: RunView, assessment: Assessment | None) -> list[tuple[Words, ...]]:
+def notices(view: RunView, assessment: Assessment | None, width: int) -> list[tuple[Words, ...]]:
     """Lines that must not be overlooked: an error with its hint, the evidence of a death, the newest warning."""
     state = assessment.state if assessment else ""
     ending = view.ending
     if ending and ending.outcome == "failed":
-        lines: list[tuple[Words, ...]] = [((f"✗ failed: {ending.error or ending.reason}", "state-failed"),)]
-        return [*lines, ((f"→ {ending.hint}", "foreground"),)] if ending.hint else lines
+        lines = _wrapped(f"✗ failed: {ending.error or ending.reason}", "state-failed", width)
+        return [*lines, *_wrapped(f"→ {ending.hint}", "foreground", width)] if ending.hint else lines
     if assessment and state in SERIOUS:
         mark = {"killed": "☠", "failed": "✗", "stalled": "!"}.get(state, "?")
-        return [((f"{mark} {assessment.reason}", f"state-{state}"),)]
+        return _wrapped(f"{mark} {assessment.reason}", f"state-{state}", width)
     serious = [alert for alert in view.alerts if alert.level in ("warning", "error")]
     if not serious or ending:
         return []
     alert = serious[-1]
     hint: tuple[Words, ...] = ((alert.hint, "foreground"),) if alert.hint else ()
     return [((f"{MARKS[alert.level]} {alert.message}", LEVELS[alert.level]), *hint)]
+
+
+def _wrapped(text: str, colour: str, width: int) -> list[tuple[Words, ...]]:
+    lines = textwrap.wrap(text, max(width - 2, 20), max_lines=NOTICE_LINES, placeholder=" …", subsequent_indent="  ")
+    return [((line, colour),) for line in lines]
 
 
 def journal_line(entry: Entry) -> TextLine:

@@ -107,15 +107,17 @@ class Painter:
         row.put(0, "╰", self._edge)
         row.put(width - 1, "╯", self._edge)
         frame, style = self._scale.frame, self._palette.style("chart-axis")
-        unit = row.put_right(" epochs ", style, end=width - 1)
+        taken = (row.put_right(" epochs ", style, end=width - 1), width)
+        covered = (0, 0)
+        if self._look.crosshair is not None:
+            text = f" {self._look.crosshair:.2f} "
+            start = self._centred(self._look.crosshair, text)
+            covered = (start, row.put(start, text, self._palette.style("mark", bold=True)))
         for tick in axes.ticks(0.0, self._scale.end, max(frame.width // 12, 1)):
             text = f" {axes.tick_number(tick)} "
             start = self._centred(tick, text)
-            if start + len(text) < unit:
+            if all(start + len(text) <= left or start >= right for left, right in (taken, covered)):
                 row.put(start, text, style)
-        if self._look.crosshair is not None:
-            text = f" {self._look.crosshair:.2f} "
-            row.put(self._centred(self._look.crosshair, text), text, self._palette.style("mark", bold=True))
         return row
 
     # parts of the plot

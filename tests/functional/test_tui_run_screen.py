@@ -157,6 +157,7 @@ async def test_the_crosshair_reads_every_chart_at_one_epoch(run: RunDirectory) -
         assert epoch is not None
         assert 0 < epoch < 11.0
         assert f" {epoch:.2f} " in shown(app)
+        assert " 1 11" not in shown(app), "the crosshair's epoch must not cover half a tick"
         await pilot.press("escape")
         assert {chart.look.crosshair for chart in screen.query(LineChart)} == {None}
         assert app.screen is screen, "the first escape only hides the crosshair"
@@ -174,7 +175,12 @@ async def test_a_chart_changes_its_axis_and_smooths(run: RunDirectory) -> None:
 
 async def test_a_failed_run_says_what_and_what_to_do(tmp_path: Path) -> None:
     directory = sample_run.make_run(tmp_path)
-    error = {"type": "UserError", "message": "no such folder: /nowhere", "hint": "check --train_file", "usage": True}
+    error = {
+        "type": "UserError",
+        "message": f"no such folder: /{'nowhere/' * 12}end",
+        "hint": "check --train_file",
+        "usage": True,
+    }
     sample_run.write_events(
         directory,
         [
@@ -185,7 +191,8 @@ async def test_a_failed_run_says_what_and_what_to_do(tmp_path: Path) -> None:
     async with opened(directory, (80, 24)) as (app, _, __):
         text = shown(app)
         assert "✗ obert-90-squad  failed" in text
-        assert "✗ failed: no such folder: /nowhere" in text
+        assert "✗ failed: no such folder:" in text
+        assert "nowhere/end" in text, "a long error is wrapped, not cut"
         assert "→ check --train_file" in text
 
 
