@@ -1,6 +1,6 @@
 """How fast masks are made: the 72 matrices of BERT-base at 90 %, beside one `torch.kthvalue` for each.
 
-Run with ``python benchmarks/masks.py [--matrices N]``; prints seconds and ratios, asserts nothing.
+Run with ``python -m benchmarks.masks [--matrices N]``; prints seconds and ratios, asserts nothing.
 """
 
 from __future__ import annotations

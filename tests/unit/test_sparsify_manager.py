@@ -161,6 +161,17 @@ def test_final_sparsity_is_reached_although_the_run_ends_at_the_end_epoch(compat
     assert run.manager.sparsity()[1] == pytest.approx(final)
 
 
+def test_zeros_that_a_low_target_sets_free_are_told() -> None:
+    run = Run(PRUNING)
+    with torch.no_grad():
+        run.model.bert.encoder.layer[0].intermediate.dense.weight[:16] = 0.0
+    run.step(0)
+    told = [change.text for change in run.manager.drain() if change.action == "update"]
+    assert told == ["MagnitudePruningModifier: sparsity 0.2; 154 weights that were zero may grow again"]
+    run.step(1)
+    assert int((run.model.bert.encoder.layer[0].intermediate.dense.weight == 0).sum()) == 102
+
+
 def test_gradients_are_masked_before_they_are_clipped() -> None:
     run = Run(PRUNING)
     run.step(0)

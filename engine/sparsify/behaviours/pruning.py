@@ -101,9 +101,10 @@ class GradualPruning(MaskingBehaviour[Gradual]):
     @torch.no_grad()
     def prune(self, moment: Moment, targets: list[float]) -> None:
         """Renew the masks for `targets`."""
+        regrowing = self._regrowing(targets)
         self.masking.hold(self._masks(targets))
         self.applied = list(targets)
-        self.say(moment, "update", f"{self.modifier.name}: sparsity {_range(targets)}")
+        self.say(moment, "update", f"{self.modifier.name}: sparsity {_range(targets)}{regrowing}")
 
     def finalize(self, moment: Moment) -> None:
         if self._final_update_is_missing(moment.epoch) and not self.sparseml_compatible:
@@ -119,6 +120,15 @@ class GradualPruning(MaskingBehaviour[Gradual]):
             return create_masks(self.modifier.mask_type, self.scores(), targets, one_threshold=self.one_threshold)
         except ValueError as error:
             raise UserError(f"{self.modifier.name}: {error}", "change mask_type or params in the recipe") from None
+
+    def _regrowing(self, targets: list[float]) -> str:
+        """What to say where more is zero already than is aimed at: the mask lets the surplus go."""
+        if self.masking.active:
+            return ""
+        sizes = [parameter.numel() for parameter in self.masking.parameters]
+        aimed = [round(target * size) for target, size in zip(targets, sizes, strict=True)]
+        freed = sum(max(zeros - aim, 0) for zeros, aim in zip(self.masking.zeros(), aimed, strict=True))
+        return f"; {freed} weights that were zero may grow again" if freed else ""
 
     def _finals(self) -> list[float]:
         final = self.modifier.final_sparsity
