@@ -13,7 +13,7 @@ from sqa_tui.widgets.framed_pane import FramedPane
 
 SHADES = "·░▒▓█"
 """Sparsity in quarters, from hardly any to nearly all: readable without colour."""
-NAME_WIDTH = 16
+NAME_WIDTH = 17
 VALUE_WIDTH = 12
 
 _NUMBER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
@@ -21,10 +21,10 @@ _NOISE = ("attention.self.", "attention.", "self_attn.", "weight", "module.", "d
 
 
 def short_name(name: str) -> str:
-    """``bert.encoder.layer.3.attention.self.query.weight`` as ``3 query``; what has no number keeps its end."""
+    """``bert.encoder.layer.3.attention.self.query.weight`` as ``3 query``; what has no number keeps its last part."""
     found = _NUMBER.search(name)
     if not found:
-        return name.removesuffix(".weight")[-NAME_WIDTH:]
+        return name.removesuffix(".weight").rsplit(".", 1)[-1]
     rest = name[found.end() :]
     output = "attention out" if rest.startswith("attention.output") else ""
     for part in _NOISE if not output else ():
@@ -55,8 +55,9 @@ class LayersPane(FramedPane):
         self._first = 0
 
     def show(self, layers: tuple[Layer, ...], epoch: float, end: float) -> None:
-        """Show `layers` at `epoch` of `end` epochs."""
-        self._layers, self._epoch, self._end = layers, epoch, end
+        """Show `layers` at `epoch` of `end` epochs; those that a recipe prunes come first."""
+        self._layers = tuple(sorted(layers, key=lambda layer: layer.target is None))
+        self._epoch, self._end = epoch, end
         self.redraw()
 
     def note(self) -> str:
@@ -80,7 +81,7 @@ class LayersPane(FramedPane):
 
     def _row(self, layer: Layer, width: int) -> CellRow:
         row = CellRow(width)
-        row.put(0, short_name(layer.name)[:NAME_WIDTH], self.palette.style("foreground"))
+        row.put_cut(0, short_name(layer.name), self.palette.style("foreground"), end=NAME_WIDTH - 1)
         cells = max(width - NAME_WIDTH - VALUE_WIDTH, 0)
         row.put(NAME_WIDTH, self._history(layer, cells), self.palette.style("chart-1"))
         value = "" if layer.sparsity is None else f"{layer.sparsity * 100:5.1f} %"
