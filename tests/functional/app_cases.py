@@ -7,6 +7,7 @@ from typing import Any
 
 from textual.app import App
 from textual.pilot import Pilot
+from textual.widgets._toast import Toast
 
 from engine.runs.encoding import line_of
 from engine.runs.launch import create_run
@@ -89,3 +90,8 @@ def screen_text(app: App[Any]) -> str:
 def screen_words(app: App[Any]) -> str:
     """The same without its lines, for text that may be wrapped."""
     return " ".join(screen_text(app).replace("▌", " ").split())
+
+
+def said(app: App[Any]) -> str:
+    """What the notices on the screen say."""
+    return " ".join(str(toast.render()) for toast in app.screen.query(Toast))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from app_cases import FINISHED, SIZES, make_run, screen_text, screen_words, until
+from app_cases import FINISHED, SIZES, make_run, said, screen_text, screen_words, until
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -181,14 +181,14 @@ async def test_a_model_that_cannot_be_loaded_says_why(app: AskApp, model: Path) 
 
 
 @pytest.mark.parametrize(
-    ("question", "text", "said"), [("", "text", "No question"), ("who", " ", "No context to look in")]
+    ("question", "text", "missing"), [("", "text", "No question"), ("who", " ", "No context to look in")]
 )
-async def test_what_is_missing_is_said(app: AskApp, model: Path, question: str, text: str, said: str) -> None:
+async def test_what_is_missing_is_said(app: AskApp, model: Path, question: str, text: str, missing: str) -> None:
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
         await opened(app, pilot, model)
         context(app).text = text
         await ask(app, pilot, question)
-        await until(pilot, lambda: said in screen_words(app))
+        await until(pilot, lambda: missing in said(app))
 
 
 async def test_the_run_s_model_is_found_and_a_sample_of_its_data_is_loaded(app: AskApp) -> None:
@@ -243,4 +243,4 @@ async def test_a_folder_without_a_model_is_refused_in_one_line(app: AskApp, tmp_
         await until(pilot, lambda: isinstance(app.screen, PickScreen))
         app.screen.query_one("#typed", Input).value = str(tmp_path)
         await pilot.press("enter")
-        await until(pilot, lambda: "no model.onnx in it" in screen_words(app))
+        await until(pilot, lambda: "no model.onnx in it" in said(app))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from app_cases import SIZES, make_run, screen_text, screen_words, until
+from app_cases import SIZES, make_run, said, screen_text, until
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -125,7 +125,7 @@ async def test_a_model_that_is_not_there_is_said_and_keeps_the_run_from_starting
         assert "✗" in screen_text(app)
         assert "/nowhere/[b]model" in screen_text(app)
         await pilot.press("f5")
-        await until(pilot, lambda: "Not started:" in screen_words(app))
+        await until(pilot, lambda: "Not started:" in said(app))
         assert isinstance(app.screen, NewRunScreen)
     assert launcher.started == []
 
@@ -200,7 +200,7 @@ async def test_what_the_launcher_refuses_is_one_line(app: NewRunApp, monkeypatch
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(app, pilot)
         await pilot.press("f5")
-        await until(pilot, lambda: "No space left on device" in screen_words(app))
+        await until(pilot, lambda: "No space left on device" in said(app))
         assert isinstance(app.screen, NewRunScreen)
 
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from app_cases import FINISHED, SIZES, failed, finished, make_run, metric, screen_text, screen_words, start, until
+from app_cases import FINISHED, SIZES, failed, finished, make_run, metric, said, screen_text, screen_words, start, until
 from textual.geometry import Region
 from textual.widgets import Input
 
@@ -172,8 +172,10 @@ async def test_stopping_a_run_that_died_says_so_in_one_line(app: SqaApp) -> None
     make_run("waiting")
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app))
-        await pilot.press("s", "y")
-        await until(pilot, lambda: "has no running engine" in screen_words(app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await until(pilot, lambda: "has no running engine" in said(app))
 
 
 async def test_only_changed_cells_are_painted_again(app: SqaApp, monkeypatch: pytest.MonkeyPatch) -> None:

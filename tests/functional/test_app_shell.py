@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from app_cases import FINISHED, make_run, screen_text, screen_words, until
+from app_cases import FINISHED, make_run, said, screen_text, until
 from textual.color import Color
 from textual.command import CommandPalette
 
@@ -185,7 +185,7 @@ async def test_without_colour_the_glyph_still_says_it(monkeypatch: pytest.Monkey
 async def test_an_unknown_theme_is_said_and_replaced() -> None:
     app = SqaApp(Settings(theme="[bold]gone"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "there is no theme [bold]gone" in screen_words(app))
+        await until(pilot, lambda: "there is no theme [bold]gone" in said(app))
         assert app.theme == "sqa-dark"
 
 
