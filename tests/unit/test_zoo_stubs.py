@@ -1,7 +1,7 @@
 """Both grammars of stubs: what is printed is what was read, and a wrong stub says what is near."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import UserError
@@ -29,11 +29,13 @@ path_stubs = st.builds(
 name_stubs = st.builds(Stub, architecture=part, sub_architecture=part, dataset=part, tag=part, parameters=parameters)
 
 
+@settings(deadline=None, max_examples=60)
 @given(path_stubs | name_stubs)
 def test_what_is_printed_is_what_was_read(stub: Stub):
     assert parse_stub(str(stub)) == stub
 
 
+@settings(deadline=None, max_examples=60)
 @given(path_stubs)
 def test_normalising_twice_changes_nothing(stub: Stub):
     once = normalise(str(stub))
