@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -74,6 +75,11 @@ def short_name(source: str) -> str:
     if source.startswith("zoo:") and len(parts) >= 4:
         return f"{parts[2]} {parts[-1]}"
     return source if len(parts) <= 2 else "…/" + "/".join(parts[-2:])
+
+
+def short_stubs(text: str) -> str:
+    """Text with every zoo stub in it as `short_name` has it."""
+    return re.sub(r"zoo:[\w/.-]+", lambda stub: short_name(stub[0]), text)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -57,13 +57,13 @@ def _description(run: RunSummary) -> tuple[str, ...]:
 
 def _choices(brief: SpecBrief) -> str:
     recipe = short_name(brief.recipe) if brief.recipe else "no recipe: dense training"
-    teacher = f"   teacher {short_name(brief.teacher)}" if brief.teacher else ""
+    teacher = f" · teacher {short_name(brief.teacher)}" if brief.teacher else ""
     return plain(f"{short_name(brief.model)} → {recipe}{teacher}")
 
 
 def _data(brief: SpecBrief) -> str:
     created = time.strftime("%Y-%m-%d %H:%M", time.localtime(brief.created))
-    return plain(f"data {brief.dataset or 'not named'}   made {created} on {brief.host}")
+    return plain(f"data {brief.dataset or 'not named'} · made {created} on {brief.host}")
 
 
 def count_states(rows: tuple[RunRow, ...]) -> list[tuple[str, int]]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqa_tui.formatting import wrapped
+from sqa_tui.formatting import short_stubs, wrapped
 from sqa_tui.launching import Check
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
 
 SIGNS = {"ok": ("✓", "state-finished"), "info": ("✓", "state-finished"), "warning": ("!", "state-stalled")}
 ERROR = ("✗", "state-failed")
+WRAPPED = ("error", "warning")
+"""Levels whose text is shown whole; what is in order has one line."""
 ORDER = ("error", "warning", "info", "ok")
 
 
@@ -32,8 +34,16 @@ class ChecksPane(DiffPane):
             return [self._plain("checking …", width)]
         rows = [row for check in self.checks for row in self._check_rows(check, width)]
         if len(rows) > height:
+            rows = self._shortened(self.checks, width)
+        if len(rows) > height:
             rows[height - 1 :] = [self._plain(f"… and {len(rows) - height + 1} more lines", width)]
         return rows
+
+    def _shortened(self, checks: Sequence[Check], width: int) -> list[CellRow]:
+        """What is in order as one line, so that there is room for the rest."""
+        wrong = [check for check in checks if check.level in WRAPPED]
+        fine = Check("ok", f"{len(checks) - len(wrong)} of {len(checks)} checks are in order")
+        return [row for check in (*wrong, fine) for row in self._check_rows(check, width)]
 
     def _plain(self, text: str, width: int) -> CellRow:
         row = CellRow(width, self.palette.style("muted"))
@@ -44,7 +54,7 @@ class ChecksPane(DiffPane):
         sign, colour = SIGNS.get(check.level, ERROR)
         row = CellRow(width, self.palette.style("foreground"))
         row.put(0, sign, self.palette.style(colour, bold=True))
-        words = wrapped(check.text, width - 2)
+        words = wrapped(check.text, width - 2) if check.level in WRAPPED else [short_stubs(check.text)]
         row.put(2, words[0], self.palette.style("foreground"))
         rest = [self._more(text, width, "foreground") for text in words[1:]]
         hints = [self._more(text, width, "muted") for text in wrapped(check.hint, width - 2)] if check.hint else []

@@ -15,7 +15,7 @@ from sqa_tui.actions import bindings_of
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
 
-LABEL = 15
+LABEL = 16
 """Cells of the column of labels, cursor included."""
 GAP = 2
 

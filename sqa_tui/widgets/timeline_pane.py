@@ -10,9 +10,9 @@ from sqa_tui.formatting import percent, sparkline
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
 
-LABEL = 15
+LABEL = 16
 """Cells of the labels on the left."""
-FIGURES = 20
+FIGURES = 21
 """Cells of the figures on the right."""
 PHASE_COLOURS = {"prune": "chart-1", "qat": "chart-4", "distil": "chart-3", "dense": "muted"}
 
