@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import PurePath
 
 from sqa_tui.formatting import duration, size
 from sqa_tui.run_view import Entry
 from sqa_tui.watchers.fields import Event, finite, mapping, text, whole
+
+TOLD_BY_RESULT = ("evaluate", "checkpoint", "export")
+"""Phases whose end is told by an event with their result."""
 
 
 def entry_of(event: Event) -> Entry | None:
@@ -25,8 +29,10 @@ def _start(event: Event) -> Entry:
     return _entry(event, f"start: {steps or '?'} steps in {epochs or 0:g} epochs on {device or 'unknown device'}")
 
 
-def _phase(event: Event) -> Entry:
+def _phase(event: Event) -> Entry | None:
     leaves = event.get("action") == "leave"
+    if leaves and event.get("phase") in TOLD_BY_RESULT:
+        return None
     words = text(event.get("text"), 200)
     said = f"{text(event.get('phase'), 40)} {'ended' if leaves else 'began'}"
     return _entry(event, f"{said}: {words}" if words and not leaves else said)
@@ -44,8 +50,8 @@ def _evaluation(event: Event) -> Entry:
 
 
 def _checkpoint(event: Event) -> Entry:
-    reason = text(event.get("reason"), 100)
-    return _entry(event, f"checkpoint {text(event.get('path'))}" + (f" ({reason})" if reason else ""))
+    name, reason = PurePath(text(event.get("path"))).name, text(event.get("reason"), 100)
+    return _entry(event, f"checkpoint {name}" + (f" ({reason})" if reason else ""))
 
 
 def _export(event: Event) -> Entry:
@@ -76,7 +82,7 @@ def _exit(event: Event) -> Entry:
     return _entry(event, said, {"finished": "good", "failed": "error"}.get(outcome, "warning"))
 
 
-_TELLERS: dict[str, Callable[[Event], Entry]] = {
+_TELLERS: dict[str, Callable[[Event], Entry | None]] = {
     "start": _start,
     "phase": _phase,
     "eval": _evaluation,

@@ -133,6 +133,8 @@ def test_the_journal_tells_what_happened_but_no_figures_of_training() -> None:
         metric(10, loss=1.0),
         {"kind": "heartbeat", "t": 1.0},
         {"kind": "eval", "exact_match": 79.4, "f1": 86.91, "samples": 10570, "seconds": 41, "recovery": 0.982},
+        {"kind": "phase", "phase": "evaluate", "action": "leave"},
+        {"kind": "checkpoint", "path": "/runs/1/output/checkpoint-46", "reason": "request"},
         {"kind": "control", "request": "r", "command": "pause", "accepted": False, "message": "already paused"},
         {"kind": "export", "path": "deployment", "size_bytes": 7_200_000, "max_difference": 1.5e-6, "tolerance": 1e-4},
         {"kind": "exit", "outcome": "finished", "reason": "30 epochs"},
@@ -140,6 +142,7 @@ def test_the_journal_tells_what_happened_but_no_figures_of_training() -> None:
     assert [(entry.level, entry.text) for entry in view.journal] == [
         ("info", "start: 300 steps in 30 epochs on cpu"),
         ("good", "evaluation: F1 86.91  EM 79.40  98.2 % of the teacher  (10,570 questions, 41 s)"),
+        ("info", "checkpoint checkpoint-46 (request)"),
         ("warning", "pause: refused, already paused"),
         ("good", "exported deployment, 7.2 MB, differs from torch by 1.5e-06 (allowed 1e-04)"),
         ("good", "finished: 30 epochs"),
