@@ -14,7 +14,7 @@ from sqa_tui.widgets.framed_pane import FramedPane
 SHADES = "·░▒▓█"
 """Sparsity in quarters, from hardly any to nearly all: readable without colour."""
 NAME_WIDTH = 17
-VALUE_WIDTH = 12
+VALUE_WIDTH = 13
 
 _NUMBER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
 _NOISE = ("attention.self.", "attention.", "self_attn.", "weight", "module.", "dense", "_lin", "_proj")

@@ -136,6 +136,11 @@ async def test_the_charts_show_the_run(run: RunDirectory) -> None:
         ]  # fmt: skip
         assert "0 query" in shown(app)
         assert "84.0 %" in shown(app)
+        layer = {"name": sample_run.LAYERS[0], "shape": [256, 256], "sparsity": 0.9, "target": 0.9, "quantised": True}
+        sample_run.write_events(run, [{"v": 1, "seq": 10**6, "kind": "layer", "t": 1.0, "epoch": 22.0, **layer}])
+        await until(pilot, lambda: screen.view.layers[0].quantised)
+        await pilot.pause()
+        assert " 90.0 % int8 │" in shown(app)
 
 
 async def test_a_new_event_reaches_the_screen(living: RunDirectory) -> None:
