@@ -179,7 +179,9 @@ class AskScreen(BaseScreen[None]):
     def _show_sample(self, found: Sample) -> None:
         self._sample = found
         self._text.text = found.context
-        self.query_one("#asked", Input).value = found.question
+        asked = self.query_one("#asked", Input)
+        asked.value = found.question
+        asked.cursor_position = len(found.question)
         expected = plain(" / ".join(found.answers)) or "no answer"
         self.query_one(TitleBar).show((Piece("people answered: ", "muted"), Piece(expected[:60], "mark")))
         for name, answerer in self._answerers.items():
