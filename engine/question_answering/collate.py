@@ -3,9 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How a tokenizer pads: on which side, and with what in each of the model's inputs."""
+
+    left: bool
+    fill: Mapping[str, int]
+
+    @classmethod
+    def of(cls, tokenizer: Any) -> Padding:
+        """The padding of `tokenizer`."""
+        token = tokenizer.pad_token_id
+        fill = {
+            "input_ids": 0 if token is None else token,
+            "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
+            "special_tokens_mask": 1,
+        }
+        return cls(tokenizer.padding_side == "left", fill)
 
 
 class Collator:
@@ -18,32 +38,27 @@ class Collator:
     def __init__(self, tokenizer: Any, length: int | None = None, multiple: int = 1) -> None:
         self.length = length
         self.multiple = multiple
-        self.left = tokenizer.padding_side == "left"
-        self.fill = {
-            "input_ids": tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0,
-            "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
-            "special_tokens_mask": 1,
-        }
+        self.padding = Padding.of(tokenizer)
 
     def __call__(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         import torch
 
         return {name: torch.from_numpy(array) for name, array in self.arrays(items).items()}
 
-    def arrays(self, items: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-        """The batch as int64 numpy arrays."""
-        length = self.length or self._longest(items)
+    def arrays(self, items: Sequence[Mapping[str, Any]], length: int | None = None) -> dict[str, np.ndarray]:
+        """The batch as int64 numpy arrays, padded to `length` where it is given."""
+        length = length or self.length or self._longest(items)
         batch: dict[str, np.ndarray] = {}
         for name, first in items[0].items():
             if isinstance(first, np.ndarray):
-                batch[name] = self._padded([item[name] for item in items], self.fill.get(name, 0), length)
+                batch[name] = self._padded([item[name] for item in items], self.padding.fill.get(name, 0), length)
             else:
                 batch[name] = np.array([item[name] + self.shift(item, length) for item in items], dtype=np.int64)
         return batch
 
     def shift(self, item: Mapping[str, Any], length: int) -> int:
         """By how many positions padding to `length` moves the tokens of a window."""
-        return length - len(item["input_ids"]) if self.left else 0
+        return length - len(item["input_ids"]) if self.padding.left else 0
 
     def _longest(self, items: Sequence[Mapping[str, Any]]) -> int:
         longest = max(len(item["input_ids"]) for item in items)
@@ -52,7 +67,7 @@ class Collator:
     def _padded(self, rows: Sequence[np.ndarray], fill: int, length: int) -> np.ndarray:
         padded = np.full((len(rows), length), fill, dtype=np.int64)
         for target, row in zip(padded, rows, strict=True):
-            if self.left:
+            if self.padding.left:
                 target[length - len(row) :] = row
             else:
                 target[: len(row)] = row

@@ -87,6 +87,10 @@ class QuestionSet:
             on_batch(begin + len(chosen), len(order))
         return [found[index] for index in range(len(order))]
 
+    def padded(self, index: int, length: int) -> dict[str, np.ndarray]:
+        """One window as a batch of one, padded to `length`: int64 arrays [1, length]."""
+        return self.collator.arrays([self._inputs(index)], length)
+
     def _inputs(self, index: int) -> dict[str, np.ndarray]:
         return {name: values[index] for name, values in self.windows.inputs.items()}
 

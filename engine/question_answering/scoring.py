@@ -74,7 +74,7 @@ def _score_torch(
 ) -> Scored:
     import torch
 
-    from engine.question_answering.trainer import torch_logits
+    from engine.question_answering.network import torch_logits
     from engine.sparsify.checkpoint import load_question_answering_model
 
     path = str(resolve_model(model.model_name_or_path))

@@ -11,6 +11,7 @@ from engine.errors import UserError, plain
 from engine.question_answering.collate import Collator
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.examples import ExampleSet, Purpose
+from engine.question_answering.failures import StoppedError
 from engine.question_answering.features import Windows, WindowSettings, training_windows
 from engine.question_answering.scoring import question_set
 from engine.question_answering.sources import load_examples
@@ -70,6 +71,8 @@ class Inputs:
 
     def _progress(self, text: str) -> None:
         self.recorder.progress()
+        if self.recorder.stop_requested:
+            raise StoppedError("stopped while the questions were tokenised")
 
     def has(self, purpose: Purpose) -> bool:
         """Whether a source for `purpose` was named."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from accelerate.utils import extract_model_from_parallel
 from transformers import Trainer
@@ -17,6 +16,7 @@ from transformers import Trainer
 from engine.question_answering.artifacts import save_tokenizer, write_recipe
 from engine.question_answering.evaluation import Predictions, QuestionSet
 from engine.question_answering.failures import StoppedError
+from engine.question_answering.network import torch_logits
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.recorder import RunRecorder
@@ -169,7 +169,7 @@ class QuestionAnsweringTrainer(Trainer):
         }
         questions, began = self.questions, time.monotonic()
         with self.recorder.phase("evaluate", f"{len(questions.windows)} windows", promise=_PROMISE, **place):
-            predictions = self.predict_questions(questions, "evaluating")
+            predictions = self._predict_or_stop(questions)
             scores = questions.score(predictions)
         self.last_predictions = predictions
         self._report(scores, len(questions.windows), time.monotonic() - began, place)
@@ -178,6 +178,15 @@ class QuestionAnsweringTrainer(Trainer):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def _predict_or_stop(self, questions: QuestionSet) -> Predictions:
+        """Answers; where the run is asked to stop meanwhile, a checkpoint of the training comes first."""
+        try:
+            return self.predict_questions(questions, "evaluating")
+        except StoppedError:
+            if self.is_in_train:
+                self._save_checkpoint(self.model, None)
+            raise
 
     def _report(self, scores: dict[str, float], samples: int, seconds: float, place: dict[str, Any]) -> None:
         """The evaluation as an event, beside the teacher's score where that is known."""
@@ -201,7 +210,7 @@ class QuestionAnsweringTrainer(Trainer):
     def _reporting(self, doing: str) -> Callable[[int, int], None]:
         def report(done: int, total: int) -> None:
             self.recorder.progress()
-            if self.recorder.stop_requested and not self.is_in_train:
+            if self.recorder.stop_requested:
                 raise StoppedError(f"stopped while {doing}")
 
         return report
@@ -223,15 +232,3 @@ class QuestionAnsweringTrainer(Trainer):
         path = Path(str(self.args.output_dir)) / f"checkpoint-{step}"
         reason = "asked to stop" if self.recorder.stop_requested else "due"
         self.recorder.emit("checkpoint", path=str(path), reason=reason, durable=True, **place)
-
-
-def torch_logits(model: Any, device: torch.device) -> Callable[[dict[str, np.ndarray]], tuple[np.ndarray, np.ndarray]]:
-    """`model` as a function from a batch of numpy arrays to start and end logits in float32."""
-
-    @torch.inference_mode()
-    def logits(batch: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        inputs = {name: torch.from_numpy(values).to(device) for name, values in batch.items()}
-        outputs = model(**inputs)
-        return outputs.start_logits.float().cpu().numpy(), outputs.end_logits.float().cpu().numpy()
-
-    return logits

@@ -16,6 +16,7 @@ from engine.question_answering.artifacts import check_output_folder
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
+from engine.question_answering.network import write_samples
 from engine.question_answering.scoring import longest_input, window_settings
 from engine.question_answering.setup import (
     Announcer,
@@ -26,7 +27,7 @@ from engine.question_answering.setup import (
     load_tokenizer,
 )
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
-from engine.question_answering.training_arguments import EngineArguments, engine_arguments
+from engine.question_answering.training_arguments import EngineArguments, TrainingArguments, engine_arguments
 from engine.recipes import Recipe, parse_recipe
 from engine.recipes.compose import compose
 from engine.recipes.phases import phases
@@ -93,6 +94,7 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, aga
         _evaluate(prepared)
     if arguments.training.do_predict:
         _predict(prepared)
+    _write_samples(prepared)
     if spec.export or arguments.training.export or prepared.callbacks.control.export_wanted:
         export_model(Path(spec.output_dir), recorder)
 
@@ -184,6 +186,17 @@ def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announce
         training.num_train_epochs = float(recipe.max_epochs)
     for note in recipe.notes:
         say(note.message, level="info")
+    _settle_best_model(training, recipe, say)
+
+
+def _settle_best_model(training: TrainingArguments, recipe: Recipe, say: Announcer) -> None:
+    """A model that is not yet pruned and quantized scores better, but is not the one that is wanted."""
+    ends = [phase.end_epoch for phase in phases(recipe, training.num_train_epochs) if phase.name == "prune"]
+    starts = [phase.start_epoch for phase in phases(recipe, training.num_train_epochs) if phase.name == "qat"]
+    finished = max([*ends, *starts], default=0.0)
+    if training.load_best_model_at_end and training.best_model_after_epoch is None and finished > 0:
+        training.best_model_after_epoch = finished
+        say(f"the best model is chosen among those after epoch {finished:g}, when pruning is over", level="info")
 
 
 def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
@@ -304,6 +317,19 @@ def _evaluate(prepared: _Run) -> None:
     trainer.save_metrics("eval", metrics)
     if trainer.last_predictions is not None:
         trainer.last_predictions.write(Path(prepared.spec.output_dir), "eval")
+
+
+def _write_samples(prepared: _Run) -> None:
+    """Inputs and outputs of the trained model, for whoever wants to check another runtime against them."""
+    wanted = prepared.arguments.data.num_export_samples
+    if wanted <= 0:
+        return
+    if not prepared.trainer.can_evaluate:
+        prepared.say("--num_export_samples: no questions to take samples of", hint="give --validation_file")
+        return
+    length, folder = prepared.inputs.settings.max_length, Path(prepared.spec.output_dir)
+    count = write_samples(prepared.trainer.network, prepared.trainer.questions, wanted, length, folder)
+    prepared.say(f"{count} samples written to {folder / 'sample-inputs'}", level="info")
 
 
 def _predict(prepared: _Run) -> None:

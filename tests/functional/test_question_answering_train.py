@@ -22,7 +22,7 @@ from engine.runs.paths import RunDirectory
 from engine.runs.reader import EventReader
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import read_spec
-from tests.tiny_models import write_dense
+from tests.tiny_models import write_dense, write_tokenizer
 
 PLACES = "london paris berlin".split()  # noqa: SIM905
 RECIPE = """
@@ -96,6 +96,22 @@ def run_here(directory: RunDirectory, watch: Callable[[RunRecorder], None] = lam
     with RunRecorder(directory, signals=False) as recorder, in_words(recorder):
         watch(recorder)
         run(spec, arguments_of(spec), recorder, again=before is not None and before.started is not None)
+
+
+def stop_when(kind: str, step: int) -> Callable[[RunRecorder], None]:
+    """Ask the run to stop as soon as it emits an event of `kind` at `step`."""
+
+    def watch(recorder: RunRecorder) -> None:
+        emit = recorder.emit
+
+        def watching(emitted: str, **fields: Any) -> None:
+            emit(emitted, **fields)
+            if emitted == kind and fields.get("step") == step:
+                recorder.request_stop()
+
+        recorder.emit = watching  # pyright: ignore[reportAttributeAccessIssue]
+
+    return watch
 
 
 def events(directory: RunDirectory, kind: str) -> list[dict[str, Any]]:
@@ -175,17 +191,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(files: Path, finished: R
     """Stopped while pruning (4) and in simulated quantization (8): the same weights to the last bit."""
     directory = create(files, "--save_strategy", "no")
 
-    def stop(recorder: RunRecorder) -> None:
-        emit = recorder.emit
-
-        def watching(kind: str, **fields: Any) -> None:
-            emit(kind, **fields)
-            if kind == "metric" and fields["step"] == stop_at:
-                recorder.request_stop()
-
-        recorder.emit = watching  # pyright: ignore[reportAttributeAccessIssue]
-
-    run_here(directory, stop)
+    run_here(directory, stop_when("metric", stop_at))
     assert events(directory, "exit")[-1]["outcome"] == "stopped"
     assert events(directory, "checkpoint")[-1]["path"].endswith(f"checkpoint-{stop_at}")
     assert not (directory.output / "model.safetensors").exists()
@@ -200,6 +206,16 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_stopped(files: Path, finished: R
     assert set(expected) == set(found)
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def test_a_stop_during_an_evaluation_leaves_a_checkpoint(files: Path) -> None:
+    directory = create(files, "--save_strategy", "no", "--eval_strategy", "epoch", recipe=False)
+    run_here(directory, stop_when("phase", 3))
+    assert events(directory, "exit")[-1]["outcome"] == "stopped"
+    assert events(directory, "checkpoint")[-1]["path"].endswith("checkpoint-3")
+    assert events(directory, "eval") == []
+    run_here(directory)
+    assert events(directory, "metric")[-1]["step"] == 9
 
 
 def test_commands_are_answered(files: Path) -> None:
@@ -242,6 +258,61 @@ def test_one_shot_prunes_and_evaluates(files: Path, tmp_path: Path) -> None:
     run_here(directory)
     weights = load_file(directory.output / "model.safetensors")
     assert np.mean(weights["bert.encoder.layer.1.output.dense.weight"] == 0) == pytest.approx(0.6, abs=1e-3)
+    assert len(events(directory, "eval")) == 1
+
+
+def test_half_precision_ends_where_quantization_begins(files: Path) -> None:
+    directory = create(files, "--save_strategy", "no", "--bf16")
+    run_here(directory)
+    alerts = [event for event in events(directory, "alert") if "half precision" in event["message"]]
+    # Pruning ends and quantization begins with epoch 2, which is step 6.
+    assert [event["step"] for event in alerts] == [6]
+    assert {value.dtype for value in load_file(directory.output / "model.safetensors").values()} >= {np.dtype("f4")}
+
+
+def test_accumulated_steps_run_by_one_clock(files: Path) -> None:
+    directory = create(files, "--save_strategy", "no", "--gradient_accumulation_steps", "2")
+    run_here(directory)
+    # 3 batches an epoch make 2 optimizer steps, for transformers and for the recipe.
+    start = events(directory, "start")[0]
+    assert (start["steps_per_epoch"], start["total_steps"]) == (2, 8)
+    assert events(directory, "metric")[-1]["epoch"] == 4.0
+    weights = load_file(directory.output / "model.safetensors")
+    assert np.mean(weights["bert.encoder.layer.0.output.dense.weight"] == 0) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_the_best_model_is_a_finished_one(files: Path) -> None:
+    flags = ["--save_strategy", "epoch", "--eval_strategy", "epoch"]
+    flags += ["--load_best_model_at_end", "--metric_for_best_model", "f1"]
+    directory = create(files, *flags)
+    run_here(directory)
+    assert any("after epoch 2" in event["message"] for event in events(directory, "alert"))
+    state = json.loads((directory.output / "trainer_state.json").read_text())
+    # Six steps are two epochs: what was best before does not count.
+    assert state["best_global_step"] > 6
+    weights = load_file(directory.output / "model.safetensors")
+    assert np.mean(weights["bert.encoder.layer.0.output.dense.weight"] == 0) == pytest.approx(0.8, abs=1e-3)
+
+
+def test_samples_for_other_runtimes(files: Path) -> None:
+    directory = create(files, "--save_strategy", "no", "--num_export_samples", "2", "--max_steps", "1", recipe=False)
+    run_here(directory)
+    inputs = np.load(directory.output / "sample-inputs" / "inp-0001.npz")
+    outputs = np.load(directory.output / "sample-outputs" / "out-0001.npz")
+    assert {name: inputs[name].shape for name in inputs} == dict.fromkeys(
+        ("input_ids", "token_type_ids", "attention_mask"), (32,)
+    )
+    assert {name: outputs[name].shape for name in outputs} == {"start_logits": (32,), "end_logits": (32,)}
+
+
+def test_a_model_without_token_types(files: Path, tmp_path: Path) -> None:
+    from transformers import DistilBertConfig, DistilBertForQuestionAnswering
+
+    config = DistilBertConfig(vocab_size=49, dim=32, n_layers=1, n_heads=2, hidden_dim=64, max_position_embeddings=64)
+    DistilBertForQuestionAnswering(config).save_pretrained(tmp_path / "distilbert")
+    write_tokenizer(tmp_path / "distilbert")
+    directory = create(files, "--model_name_or_path", str(tmp_path / "distilbert"), "--max_steps", "2", recipe=False)
+    run_here(directory)
     assert len(events(directory, "eval")) == 1
 
 
