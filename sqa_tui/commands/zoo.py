@@ -6,7 +6,7 @@ import click
 
 from engine.zoo import list_entries
 from sqa_tui.commands.output import json_option, print_json, print_table
-from sqa_tui.formatting import number, percent
+from sqa_tui.formatting import number
 
 
 @click.group()
@@ -34,7 +34,7 @@ def list_command(words: tuple[str, ...], as_json: bool) -> None:
             [
                 entry.stub,
                 str(entry.layers or ""),
-                percent(entry.sparsity),
+                f"{entry.sparsity:g} %" if entry.sparsity is not None else "",
                 "yes" if entry.quantised else "",
                 number(entry.f1, 2),
                 entry.source,
