@@ -38,7 +38,7 @@ def list_command(words: tuple[str, ...], as_json: bool) -> None:
                 "yes" if entry.quantised else "",
                 number(entry.f1, 2),
                 entry.source,
-                "yes" if entry.path else "",
+                ", ".join(word for word, here in (("model", entry.has_model), ("recipe", entry.has_recipe)) if here),
             ]
             for entry in entries
         ],
