@@ -29,6 +29,7 @@ from engine.question_answering.setup import (
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments, engine_arguments
 from engine.recipes import Recipe, parse_recipe
+from engine.recipes.advice import warnings
 from engine.recipes.compose import compose
 from engine.recipes.phases import phases
 from engine.runs.recorder import RunRecorder
@@ -136,6 +137,8 @@ def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, s
         processing_class=tokenizer,
     )
     callbacks = _add_callbacks(trainer, teacher, state, arguments)
+    if windows is not None and recipe is not None:
+        _advise(recipe, callbacks.recipe.context, say)
     return _Run(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
 
 
@@ -184,8 +187,6 @@ def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announce
             hint="change num_epochs with --recipe_args",
         )
         training.num_train_epochs = float(recipe.max_epochs)
-    for note in recipe.notes:
-        say(note.message, level="info")
     _settle_best_model(training, recipe, say)
 
 
@@ -197,6 +198,15 @@ def _settle_best_model(training: TrainingArguments, recipe: Recipe, say: Announc
     if training.load_best_model_at_end and training.best_model_after_epoch is None and finished > 0:
         training.best_model_after_epoch = finished
         say(f"the best model is chosen among those after epoch {finished:g}, when pruning is over", level="info")
+
+
+def _advise(recipe: Recipe, context: TrainingContext, say: Announcer) -> None:
+    """What in the recipe may not do what was meant, now that the number of steps is known."""
+    for problem in warnings(recipe, steps_per_epoch=context.steps_per_epoch):
+        say(str(problem))
+    if context.total_epochs < recipe.max_epochs:
+        length = f"{recipe.max_epochs} epochs ({recipe.max_epochs * context.steps_per_epoch} steps)"
+        say(f"--max_steps {context.total_steps} ends the run before the recipe, which takes {length}")
 
 
 def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
