@@ -90,7 +90,7 @@ class Exported:
 
     path: str
     size_bytes: int | None
-    max_difference: float | None
+    difference: float | None
     tolerance: float | None
 
 

@@ -96,11 +96,14 @@ def verify(model: nn.Module, exported: Exported, path: Path, length: int) -> dic
     vocabulary = int(model.get_input_embeddings().num_embeddings)  # pyright: ignore[reportCallIssue]
     figures = parity.measure(model, path, exported.names, length, vocabulary)
     parity.check(figures, exported.quantised)
+    decisive = [parity.judged(figure, exported.quantised) for figure in figures]
+    difference, tolerance = max(decisive, key=lambda pair: pair[0] / pair[1])
     matrices = sparsity.matrix_sparsity(exported.graph, linear_weights(model))
     return {
         "sparsity": sparsity.overall(matrices),
         "matrices": matrices,
-        "tolerance": min(parity.tolerance(figure, exported.quantised) for figure in figures),
+        "difference": difference,
+        "tolerance": tolerance,
         "max_difference": max(figure.max_difference for figure in figures),
         "parity": figures,
     }

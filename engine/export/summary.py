@@ -23,6 +23,8 @@ def _lines(report: ExportReport) -> Iterator[str]:
         yield f"sparsity  {report.sparsity:.2%} over {len(pruned)} matrices, lowest {lowest:.2%}"
     for figure in report.parity:
         yield f"parity    {_parity(figure)}"
+    kind = "99 % of the logits differ by at most" if report.quantised else "the logits differ by at most"
+    yield f"checked   {kind} {report.difference:.2e} from torch's (allowed {report.tolerance:.2e})"
     if report.torch_quality is not None:
         yield f"torch     EM {report.torch_quality.exact_match:.2f}  F1 {report.torch_quality.f1:.2f}"
     if report.onnx_quality is not None:

@@ -13,7 +13,7 @@ from engine.question_answering.failures import ExportFailure
 from engine.runs.recorder import RunRecorder
 
 _PROMISE = 1800.0
-_FIELDS = ("path", "size_bytes", "max_difference", "tolerance", "sparsity", "seconds")
+_FIELDS = ("path", "size_bytes", "difference", "max_difference", "tolerance", "sparsity", "seconds")
 
 
 def export_model(model: Path, recorder: RunRecorder) -> None:

@@ -172,7 +172,7 @@ class QuestionAnsweringTrainer(Trainer):
             predictions = self._predict_or_stop(questions)
             scores = questions.score(predictions)
         self.last_predictions = predictions
-        self._report(scores, len(questions.windows), time.monotonic() - began, place)
+        self._report(scores, int(scores["total"]), time.monotonic() - began, place)
         metrics: dict[str, float] = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         metrics[f"{metric_key_prefix}_samples"] = len(questions.windows)
         self.log(dict(metrics))

@@ -50,7 +50,7 @@ def describe(event: Event) -> str | None:
         case "export":
             return (
                 f"✓ exported {event.get('path')}: {size(event.get('size_bytes'))}, "
-                f"largest difference from torch {event.get('max_difference')}"
+                f"differs from torch by {_small(event.get('difference'))} (allowed {_small(event.get('tolerance'))})"
             )
         case "alert":
             mark = {"error": "✗", "warning": "!"}.get(str(event.get("level")), "·")
@@ -65,6 +65,10 @@ def describe(event: Event) -> str | None:
 def _figure(event: Event, name: str) -> str:
     value = event.get(name)
     return number(value, 2) if isinstance(value, (int, float)) else str(value)
+
+
+def _small(value: object) -> str:
+    return f"{value:.1e}" if isinstance(value, float) else str(value)
 
 
 class Bar:

@@ -55,7 +55,7 @@ def _checkpoint(event: Event) -> Entry:
 
 
 def _export(event: Event) -> Entry:
-    difference, tolerance = finite(event.get("max_difference")), finite(event.get("tolerance"))
+    difference, tolerance = finite(event.get("difference")), finite(event.get("tolerance"))
     parity = f", differs from torch by {difference:.1e}" if difference is not None else ""
     allowed = f" (allowed {tolerance:.0e})" if parity and tolerance is not None else ""
     return _entry(

@@ -180,7 +180,7 @@ class RunReducer:
         self._fields["checkpoint"] = Checkpoint(finite(event.get("t")) or 0.0, self._fields["epoch"], where, why)
 
     def _export(self, event: Event) -> None:
-        difference, tolerance = finite(event.get("max_difference")), finite(event.get("tolerance"))
+        difference, tolerance = finite(event.get("difference")), finite(event.get("tolerance"))
         size = whole(event.get("size_bytes"))
         self._fields["exported"] = Exported(text(event.get("path")), size, difference, tolerance)
 

@@ -12,6 +12,8 @@ from engine.export.deployment import staged
 from engine.export.report import ExportError, ParityFigure
 
 SPREAD = 2.0
+ROUNDING = 0.5
+"""What rounding does to every logit of the quantised model in these tests."""
 
 
 def figure(logits: np.ndarray, noise: np.ndarray) -> ParityFigure:
@@ -19,7 +21,8 @@ def figure(logits: np.ndarray, noise: np.ndarray) -> ParityFigure:
     mask[:, -1] = False
     noisy = logits + noise
     noisy[:, -1] += 100  # padding, which nobody reads
-    return parity.compare((logits, logits), (noisy, logits), mask, True, False)
+    rounding = np.full(2 * mask.sum(), ROUNDING)
+    return parity.compare((logits, logits), (noisy, logits), mask, True, False, rounding)
 
 
 @pytest.fixture
@@ -51,8 +54,8 @@ def test_a_quantised_model_survives_a_flip_but_not_a_shift(logits: np.ndarray) -
     noise[0, 0] = SPREAD
     parity.check([figure(logits, noise)], quantised=True)
     with pytest.raises(ExportError, match="mean difference"):
-        parity.check([figure(logits, noise + 0.5 * SPREAD)], quantised=True)
-    noise[:, ::20] = 0.6 * SPREAD
+        parity.check([figure(logits, noise + 1.1 * ROUNDING)], quantised=True)
+    noise[:, ::20] = 0.6 * ROUNDING
     with pytest.raises(ExportError, match="99 % quantile of the difference"):
         parity.check([figure(logits, noise)], quantised=True)
 

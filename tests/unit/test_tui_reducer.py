@@ -136,7 +136,7 @@ def test_the_journal_tells_what_happened_but_no_figures_of_training() -> None:
         {"kind": "phase", "phase": "evaluate", "action": "leave"},
         {"kind": "checkpoint", "path": "/runs/1/output/checkpoint-46", "reason": "request"},
         {"kind": "control", "request": "r", "command": "pause", "accepted": False, "message": "already paused"},
-        {"kind": "export", "path": "deployment", "size_bytes": 7_200_000, "max_difference": 1.5e-6, "tolerance": 1e-4},
+        {"kind": "export", "path": "deployment", "size_bytes": 7_200_000, "difference": 1.5e-6, "tolerance": 1e-4},
         {"kind": "exit", "outcome": "finished", "reason": "30 epochs"},
     )
     assert [(entry.level, entry.text) for entry in view.journal] == [
