@@ -136,7 +136,7 @@ def _score_model(model: str, options: argparse.Namespace) -> dict[str, Any]:
         say=_say,
         on_batch=_progress(sys.stderr.isatty() and not options.json),
     )
-    result = {**scored.scores, "samples": scored.samples, "engine": scored.engine}
+    result = {**scored.scores, "windows": scored.windows, "engine": scored.engine}
     result["seconds"] = round(time.monotonic() - began, 3)
     if options.output_dir:
         folder = Path(options.output_dir).expanduser()

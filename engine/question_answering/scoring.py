@@ -26,7 +26,7 @@ class Scored:
 
     scores: dict[str, float]
     predictions: Predictions
-    samples: int
+    windows: int
     engine: str
 
 

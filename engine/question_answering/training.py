@@ -37,6 +37,7 @@ from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
 from engine.sparsify.manager import SparsificationManager
 from engine.sparsify.parameters import prunable_parameters
+from engine.zoo.demo.publish import TEACHER, is_demo_recipe, publish
 
 _LOADING_PROMISE = 600.0
 
@@ -84,6 +85,11 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, aga
     say = Announcer(recorder)
     with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
         prepared = _prepare(spec, arguments, recorder, say, again)
+    if arguments.data.one_shot and prepared.trainer.manager.quantizes:
+        raise UserError(
+            "--one_shot cannot quantize: the quantizers' ranges come from training steps",
+            "train with the recipe, or take its QuantizationModifier out",
+        )
     _evaluate_teacher(prepared)
     if arguments.data.one_shot:
         _one_shot(prepared)
@@ -98,6 +104,7 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, aga
     _write_samples(prepared)
     if spec.export or arguments.training.export or prepared.callbacks.control.export_wanted:
         export_model(Path(spec.output_dir), recorder)
+    _publish(prepared)
 
 
 def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer, again: bool) -> _Run:
@@ -340,6 +347,22 @@ def _write_samples(prepared: _Run) -> None:
     length, folder = prepared.inputs.settings.max_length, Path(prepared.spec.output_dir)
     count = write_samples(prepared.trainer.network, prepared.trainer.questions, wanted, length, folder)
     prepared.say(f"{count} samples written to {folder / 'sample-inputs'}", level="info")
+
+
+def _publish(prepared: _Run) -> None:
+    """The stub of a demo recipe stands for the model of its last whole run from now on."""
+    recipe, training, data = prepared.spec.recipe, prepared.arguments.training, prepared.arguments.data
+    shortened = data.max_train_samples is not None or training.max_steps > 0 or prepared.spec.recipe_args
+    if recipe is None or shortened or not training.do_train or not is_demo_recipe(recipe.source):
+        return
+    if prepared.spec.model != TEACHER or data.dataset_name != "facts":
+        return
+    try:
+        publish(recipe.source, prepared.spec.output_dir)
+    except (OSError, UserError) as error:
+        prepared.say(f"the model was not copied to the zoo: {error}", hint=f"it is in {prepared.spec.output_dir}")
+    else:
+        prepared.say(f"{recipe.source} now stands for this model", level="info")
 
 
 def _predict(prepared: _Run) -> None:
