@@ -61,6 +61,7 @@ class RunArguments:
     best_model_after_epoch: float | None = _flag(None, "Forget the best model as long as the epoch is not above this")
     overwrite_output_dir: bool = _flag(False, "Write into an output folder that is not empty")
     export: bool = _flag(False, "Export to ONNX when training is finished")
+    sparseml_compatible: bool = _flag(False, "Keep SparseML's defects that change numbers (docs/recipes.md lists them)")
 
 
 @dataclass

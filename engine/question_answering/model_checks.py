@@ -109,7 +109,9 @@ def _check(
         facts = read_facts(resolved)
     except UserError as error:
         return None, [Problem.of(subject, error)]
-    return facts, [Problem("ok", subject, f"{plain(written)}: {facts.model_type}"), *_doubts(subject, facts, arguments)]
+    size = f"{facts.weights_bytes / 1e6:.1f} MB of weights" if facts.weights_bytes else "no weights"
+    summary = f"{subject} {plain(written)}: {facts.model_type}, {size}, {facts.vocabulary or 'unknown'} word pieces"
+    return facts, [Problem("ok", subject, summary), *_doubts(subject, facts, arguments)]
 
 
 def read_facts(folder: Path) -> ModelFacts:

@@ -123,7 +123,7 @@ def _prepare(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, s
     check_vocabulary(tokenizer, model)
     settings = window_settings(arguments.data, tokenizer, longest_input(loaded.config), say)
     inputs = Inputs(arguments, tokenizer, settings, say, recorder)
-    manager = SparsificationManager(recipe)
+    manager = SparsificationManager(recipe, sparseml_compatible=arguments.training.sparseml_compatible)
     if manager.distils and teacher is None:
         raise UserError("the recipe distils, but there is no teacher", "give --distill_teacher MODEL, self or disable")
     state = _saved_state(checkpoint)
