@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -63,7 +64,7 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
         self.applied = list(state["applied"])
 
 
-class GradualPruning(MaskingBehaviour[Gradual]):
+class GradualPruning(MaskingBehaviour[Gradual], ABC):
     """Prunes the lowest scores to a sparsity that grows with the epoch."""
 
     def initialize(self, training: Training) -> None:
@@ -76,9 +77,9 @@ class GradualPruning(MaskingBehaviour[Gradual]):
         params = [name for names in final.values() for name in names] if isinstance(final, Mapping) else None
         return select_parameters(model, params or self.modifier.params, modifier=self.modifier.name)
 
+    @abstractmethod
     def scores(self) -> list[torch.Tensor]:
         """One score for each weight; the lowest are pruned."""
-        raise NotImplementedError
 
     @property
     def one_threshold(self) -> bool:
