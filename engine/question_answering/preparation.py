@@ -1,0 +1,207 @@
+"""A run made ready: recipe, model, teacher, data and trainer, from the specification."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from engine.errors import UserError
+from engine.question_answering.arguments import METADATA
+from engine.question_answering.artifacts import check_output_folder
+from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
+from engine.question_answering.scoring import longest_input, window_settings
+from engine.question_answering.setup import (
+    Announcer,
+    Inputs,
+    check_vocabulary,
+    load_model,
+    load_teacher,
+    load_tokenizer,
+)
+from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
+from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
+from engine.recipes import Recipe, parse_recipe
+from engine.recipes.advice import warnings
+from engine.recipes.compose import compose
+from engine.recipes.phases import phases
+from engine.runs.recorder import RunRecorder
+from engine.runs.spec import RunSpec
+from engine.sparsify.context import TrainingContext
+from engine.sparsify.manager import SparsificationManager
+
+
+@dataclass
+class Callbacks:
+    """What listens to the training."""
+
+    recipe: RecipeCallback
+    events: EventCallback
+    control: ControlCallback
+
+
+@dataclass
+class PreparedRun:
+    """The parts of a run that are ready."""
+
+    spec: RunSpec
+    arguments: EngineArguments
+    recorder: RunRecorder
+    say: Announcer
+    recipe: Recipe | None
+    trainer: QuestionAnsweringTrainer
+    inputs: Inputs
+    teacher: Any
+    checkpoint: Path | None
+    callbacks: Callbacks
+
+
+def prepare(
+    spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer, again: bool
+) -> PreparedRun:
+    """Load and check everything that `spec` names; `again`: the run has trained before, and goes on from there.
+
+    Raises `UserError` for whatever a user can mend.
+    """
+    for note in arguments.notes:
+        say(note, level="info")
+    recipe = _recipe(spec)
+    own = again or Path(spec.output_dir) == recorder.directory.output
+    checkpoint = _checkpoint(arguments, Path(spec.output_dir), own)
+    transformers.utils.logging.disable_progress_bar()
+    transformers.set_seed(arguments.training.seed)
+    loaded = load_model(arguments, spec.model_path, say)
+    model = loaded.model
+    teacher_path = spec.teacher_path or arguments.training.distill_teacher
+    tokenizer = load_tokenizer(arguments, spec.model_path, teacher_path, say)
+    teacher = load_teacher(teacher_path, model, arguments, say)
+    check_vocabulary(tokenizer, model)
+    settings = window_settings(arguments.data, tokenizer, longest_input(loaded.config), say)
+    inputs = Inputs(arguments, tokenizer, settings, say, recorder)
+    manager = SparsificationManager(recipe, sparseml_compatible=arguments.training.sparseml_compatible)
+    if manager.distils and teacher is None:
+        raise UserError("the recipe distils, but there is no teacher", "give --distill_teacher MODEL, self or disable")
+    state = _saved_state(checkpoint)
+    manager.prepare(model, 0.0, state=state)
+    windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
+    questions = inputs.questions() if _evaluates(arguments) else None
+    _set_epochs(arguments, recipe, say)
+    trainer = QuestionAnsweringTrainer(
+        manager=manager,
+        recorder=recorder,
+        questions=(lambda: questions or inputs.questions()) if inputs.has("evaluate") else None,
+        recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
+        model=model,
+        args=arguments.training,
+        train_dataset=windows,
+        eval_dataset=questions.windows if questions is not None else None,
+        data_collator=inputs.collator(),
+        processing_class=tokenizer,
+    )
+    callbacks = _add_callbacks(trainer, teacher, state, arguments)
+    if windows is not None and recipe is not None:
+        _advise(recipe, callbacks.recipe.context, say)
+    return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
+
+
+def _recipe(spec: RunSpec) -> Recipe | None:
+    if spec.recipe is None:
+        return None
+    return parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
+
+
+def _checkpoint(arguments: EngineArguments, output: Path, own: bool) -> Path | None:
+    """The checkpoint to go on from: the one named, else the newest in the output folder."""
+    named = arguments.training.resume_from_checkpoint
+    if named is not None and named.lower() not in ("true", "false"):
+        if not (Path(named) / "trainer_state.json").is_file():
+            raise UserError(f"--resume_from_checkpoint {named} is no checkpoint", "name a folder checkpoint-<step>")
+        return Path(named)
+    if not arguments.training.do_train:
+        return None
+    overwrite = arguments.training.overwrite_output_dir and named is None
+    return check_output_folder(output, overwrite=overwrite, own=own)
+
+
+def _saved_state(checkpoint: Path | None) -> dict[str, Any] | None:
+    """The state of the recipe's modifiers in a checkpoint."""
+    if checkpoint is None:
+        return None
+    path = checkpoint / SPARSIFICATION_FILE
+    if not path.is_file():
+        raise UserError(f"{checkpoint} has no {SPARSIFICATION_FILE}", "it was not written by this program; start anew")
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _evaluates(arguments: EngineArguments) -> bool:
+    return arguments.training.do_eval or arguments.training.eval_strategy != "no"
+
+
+def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announcer) -> None:
+    """The recipe's number of epochs wins over the command line's, and a best model is one that is finished."""
+    training = arguments.training
+    if recipe is None:
+        return
+    if recipe.max_epochs > 0 and training.num_train_epochs != recipe.max_epochs:
+        say(
+            f"the recipe trains for {recipe.max_epochs} epochs, not {training.num_train_epochs:g}",
+            level="info",
+            hint="change num_epochs with --recipe_args",
+        )
+        training.num_train_epochs = float(recipe.max_epochs)
+    _settle_best_model(training, recipe, say)
+
+
+def _settle_best_model(training: TrainingArguments, recipe: Recipe, say: Announcer) -> None:
+    """A model that is not yet pruned and quantized scores better, but is not the one that is wanted."""
+    ends = [phase.end_epoch for phase in phases(recipe, training.num_train_epochs) if phase.name == "prune"]
+    starts = [phase.start_epoch for phase in phases(recipe, training.num_train_epochs) if phase.name == "qat"]
+    finished = max([*ends, *starts], default=0.0)
+    if training.load_best_model_at_end and training.best_model_after_epoch is None and finished > 0:
+        training.best_model_after_epoch = finished
+        say(f"the best model is chosen among those after epoch {finished:g}, when pruning is over", level="info")
+
+
+def _advise(recipe: Recipe, context: TrainingContext, say: Announcer) -> None:
+    """What in the recipe may not do what was meant, now that the number of steps is known."""
+    for problem in warnings(recipe, steps_per_epoch=context.steps_per_epoch):
+        say(str(problem))
+    if context.total_epochs < recipe.max_epochs:
+        length = f"{recipe.max_epochs} epochs ({recipe.max_epochs * context.steps_per_epoch} steps)"
+        say(f"--max_steps {context.total_steps} ends the run before the recipe, which takes {length}")
+
+
+def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
+    """The recipe written beside the model: the run's behind the model's own, with the arguments that matter."""
+    if recipe is None:
+        return None if base is None else base.text
+    values = {**vars(arguments.data), **vars(arguments.training)}
+    metadata = {**(recipe.metadata or {}), **{name: values[name] for name in METADATA}}
+    described = replace(recipe, metadata=metadata)
+    return (compose(base, described) if base is not None else described).to_yaml()
+
+
+def _add_callbacks(
+    trainer: QuestionAnsweringTrainer, teacher: Any, state: dict[str, Any] | None, arguments: EngineArguments
+) -> Callbacks:
+    training = arguments.training
+    steps = trainer.steps_per_epoch if trainer.train_dataset is not None else 1
+    total = training.max_steps if training.max_steps > 0 else math.ceil(training.num_train_epochs * steps)
+    context = TrainingContext(steps_per_epoch=steps, total_steps=total, teacher=_on(teacher, training.device))
+    samples = training.train_batch_size * training.gradient_accumulation_steps
+    callbacks = Callbacks(
+        RecipeCallback(trainer, context, state),
+        EventCallback(trainer, steps, samples, training.best_model_after_epoch),
+        ControlCallback(trainer, steps),
+    )
+    for callback in (callbacks.recipe, callbacks.events, callbacks.control):
+        trainer.add_callback(callback)
+    return callbacks
+
+
+def _on(teacher: Any, device: torch.device) -> Any:
+    return teacher.to(device) if isinstance(teacher, torch.nn.Module) else teacher
