@@ -145,5 +145,8 @@ WITHOUT_EFFECT = frozenset(
 )
 """Flags of older transformers that nothing reads any more: accepted, with a word about it."""
 
+REPLACED = frozenset({"adafactor", "group_by_length"})
+"""Switches of older transformers that the engine translates into values of other flags."""
+
 METADATA = ("per_device_train_batch_size", "per_device_eval_batch_size", "doc_stride", "fp16", "max_seq_length")
 """Arguments that are written into the saved recipe's `__metadata__`."""

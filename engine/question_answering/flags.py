@@ -19,6 +19,8 @@ from engine.errors import UserError, plain
 from engine.question_answering.arguments import GROUPS, RENAMED
 
 _FLAG = re.compile(r"--(?P<name>[A-Za-z][\w-]*)(?:=(?P<value>.*))?", re.DOTALL)
+_EXACT = 2**53
+"""Below it every whole number is a float."""
 _TRUE = frozenset(("true", "yes", "y", "t", "1", "on"))
 _FALSE = frozenset(("false", "no", "n", "f", "0", "off"))
 
@@ -50,6 +52,8 @@ def to_argv(arguments: Mapping[str, Any], *, explicit: bool = False) -> list[str
 def _words(value: Any) -> list[str]:
     if isinstance(value, list):
         return [str(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return [str(int(value))]
     return [json.dumps(value) if isinstance(value, (dict, bool)) else str(value)]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError, plain
+from engine.question_answering.hub import check_hub_name
 from engine.question_answering.problem import Problem, Subject
 from engine.recipes import Recipe
 from engine.zoo import resolve_model, resolve_teacher
@@ -79,6 +80,7 @@ def check_model(arguments: Mapping[str, Any]) -> tuple[ModelFacts | None, list[P
 def check_teacher(arguments: Mapping[str, Any], recipe: Recipe | None, model: ModelFacts | None) -> list[Problem]:
     """What is to be said about the teacher, also where the recipe needs one that is not named."""
     distils = recipe is not None and any(modifier.acts_on == "loss" for modifier in recipe.modifiers)
+    unreadable = recipe is None and bool(arguments.get("recipe"))
     written = arguments.get("distill_teacher")
     if not written:
         if not distils:
@@ -94,7 +96,7 @@ def check_teacher(arguments: Mapping[str, Any], recipe: Recipe | None, model: Mo
     if written in NO_TEACHER:
         return [Problem("ok", "teacher", "no distillation" if written == "disable" else "the model teaches itself")]
     teacher, found = _check("teacher", str(written), resolve_teacher, arguments)
-    if not distils:
+    if not distils and not unreadable:
         found.append(Problem("warning", "teacher", "the recipe does not distil: the teacher is not used"))
     return found + (_compare(model, teacher) if model and teacher else [])
 
@@ -105,7 +107,7 @@ def _check(
     try:
         resolved = resolve(written)
         if not isinstance(resolved, Path):
-            return None, [Problem("ok", subject, f"{plain(written)}: from the Hugging Face hub or its cache")]
+            return None, [check_hub_name(subject, resolved, arguments.get("cache_dir"))]
         facts = read_facts(resolved)
     except UserError as error:
         return None, [Problem.of(subject, error)]

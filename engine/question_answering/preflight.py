@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.question_answering.flag_checks import check_flags
 from engine.question_answering.flags import parse_light, to_argv
 from engine.question_answering.model_checks import check_model, check_teacher
 from engine.question_answering.problem import Problem
@@ -31,6 +32,7 @@ def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
     recipe, about_recipe = check_recipe(arguments)
     model, about_model = check_model(arguments)
     return [
+        *check_flags(arguments),
         *check_task(arguments),
         *about_model,
         *about_recipe,

@@ -174,3 +174,64 @@ def test_nothing_heavy_is_loaded(files: Path) -> None:
 
 def test_parse_light_is_part_of_it() -> None:
     assert parse_light(["--do-train"]) == {"do_train": True}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--recpie x", "unknown flag --recpie (did you mean --recipe?)"),
+        ("--per_device_train_batch_size 0", "--per_device_train_batch_size is 0 (give 1 or more)"),
+        ("--n_best_size -3", "--n_best_size is -3 (give 1 or more)"),
+        ("--max_seq_length 3", "--max_seq_length is 3 (give 8 or more)"),
+        ("--doc_stride 0", "--doc_stride is 0 (give 1 or more)"),
+        ("--num_train_epochs 0", "--num_train_epochs is 0 (give a number above 0)"),
+        ("--learning_rate nan", "--learning_rate is nan (give a number above 0)"),
+        ("--learning_rate inf", "--learning_rate is inf (give a number above 0)"),
+        ("--max_steps 0", "--max_steps is 0 (give 1 or more, or -1)"),
+        ("--save_steps 0", "--save_steps is 0 (give a number above 0)"),
+        ("--max_train_samples 0", "--max_train_samples is 0 (give 1 or more)"),
+        ("--adam_beta1 much", "--adam_beta1: 'much' is not a number"),
+    ],
+)
+def test_flags_are_judged_before_the_start(files: Path, line: str, said: str) -> None:
+    found = [item for item in check(files, **parse_light(line.split())) if item.level == "error"]
+    assert [f"{item.message} ({item.hint})" if item.hint else item.message for item in found] == [said]
+
+
+def test_unknown_names_in_a_file_are_named(files: Path) -> None:
+    (files / "run.json").write_text('{"learnign_rate": 1e-4}')
+    found = check(files, **parse_light([str(files / "run.json")]))
+    assert "unknown flag --learnign_rate" in [item.message for item in found]
+
+
+def test_flags_of_another_transformers_are_left_to_the_engine(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    strange = {"zzz_of_tomorrow": "1"}
+    assert worst(check(files, **strange), "task") == ("error", "unknown flag --zzz_of_tomorrow")
+    monkeypatch.setattr("engine.question_answering.flag_checks._is_listed_version", lambda: False)
+    assert worst(check(files, **strange), "task") == ("", "")
+
+
+def test_flags_without_effect_and_translated_ones_are_no_errors(files: Path) -> None:
+    given = parse_light("--save_safetensors --evaluation_strategy no --adafactor --adam_beta1 0.8".split())
+    assert worst(check(files, **given), "task") == ("info", "--save_safetensors has no effect any more")
+
+
+def test_a_broken_recipe_says_nothing_about_the_teacher(files: Path) -> None:
+    make_model(files / "same")
+    found = check(files, recipe="none.yaml", distill_teacher=str(files / "same"))
+    assert worst(found, "teacher")[0] == "ok"
+
+
+def test_hub_ids_that_may_be_folders(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(files)
+    monkeypatch.setenv("HF_HUB_CACHE", str(files / "hub"))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
+    for name in ("nothere", "model/nothere"):
+        expected = ("warning", f"no folder ./{name}; taken as a hub id")
+        assert worst(check(files, model_name_or_path=name), "model") == expected
+    assert worst(check(files, model_name_or_path="somebody/bert"), "model")[0] == "ok"
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert worst(check(files, model_name_or_path="somebody/bert"), "model")[0] == "error"
+    (files / "hub" / "models--somebody--bert" / "snapshots" / "abc").mkdir(parents=True)
+    assert worst(check(files, model_name_or_path="somebody/bert"), "model")[0] == "ok"
