@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
+_JOINING = frozenset("\u00ad\u200c\u200d\ufe0f")
+"""Format characters that words and emoji are written with; unlike those for direction they move nothing."""
 
 
 class UserError(Exception):
@@ -26,7 +28,10 @@ class UserError(Exception):
 def plain(text: str, limit: int = 2000) -> str:
     """Foreign text made safe for a terminal: one line, no control characters or escape codes, at most `limit` long."""
     spaced = " ".join(text.split())
-    cleaned = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in spaced)
+    cleaned = "".join(
+        character if character.isprintable() or character in _JOINING else "\N{REPLACEMENT CHARACTER}"
+        for character in spaced
+    )
     return cleaned if len(cleaned) <= limit else cleaned[: limit - 1] + "…"
 
 

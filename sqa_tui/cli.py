@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "runs": ("runs", "runs", "List all runs"),
     "status": ("runs", "status", "One run: state, evidence, latest figures"),
     "log": ("logs", "log", "What a run printed"),
-    "metrics": ("logs", "metrics", "A run's metrics as JSON lines or CSV"),
+    "metrics": ("logs", "metrics", "A run's metrics: a table, JSON lines or CSV"),
     "attach": ("follow", "attach", "Follow a run until it ends; Ctrl-C leaves it running"),
     "stop": ("steer", "stop", "Stop a run after a checkpoint"),
     "pause": ("steer", "pause", "Let a run wait at its next step"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from difflib import get_close_matches
 
 from engine.recipes import modifiers as described
 from engine.recipes.modifiers import Modifier, QuantizationModifier, SchemeQuantizationModifier
@@ -27,6 +28,9 @@ REFUSED = {
 }
 """Modifiers of SparseML that are known by name only, and what to use instead."""
 
+_ENDING = "Modifier"
+_NEAR = 0.7
+
 IGNORED_FIELDS = frozenset({"log_types"})
 """Fields of old recipes that mean nothing any more."""
 
@@ -49,7 +53,18 @@ def unknown_modifier(tag: str) -> tuple[str, str]:
     name = bare_name(tag)
     if name in REFUSED:
         return f"{name} is not supported", REFUSED[name]
-    return f"unknown modifier '{tag}'", did_you_mean(name, MODIFIERS)
+    return f"unknown modifier '{tag}'", _near_modifier(name)
+
+
+def _near_modifier(name: str) -> str:
+    """The nearest modifier, one that the engine runs before any other; what all names end with makes none near."""
+    from engine.recipes.support import SUPPORTED
+
+    stems = {known.removesuffix(_ENDING).lower(): known for known in MODIFIERS}
+    stem = name.lower().removesuffix(_ENDING.lower())[:100]
+    runs = {short for short, known in stems.items() if MODIFIERS[known] in SUPPORTED}
+    near = get_close_matches(stem, runs, n=1, cutoff=_NEAR) or get_close_matches(stem, stems, n=1, cutoff=_NEAR)
+    return f"did you mean {stems[near[0]]!r}?" if near else ""
 
 
 def unknown_field(name: str, modifier: type[Modifier]) -> tuple[str, str]:

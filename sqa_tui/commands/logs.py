@@ -15,7 +15,7 @@ from engine.runs.evidence import assess
 from engine.runs.paths import RunDirectory, find_run
 from engine.runs.reader import Event, EventReader
 from sqa_tui.commands.follow import POLL_SECONDS
-from sqa_tui.commands.output import print_json_line
+from sqa_tui.commands.output import print_json_line, print_table
 from sqa_tui.states import ACTIVE
 
 LINE_LIMIT = 4000
@@ -68,24 +68,43 @@ def log(run: str, follow: bool, lines: int | None, as_json: bool) -> None:
 @click.command()
 @click.argument("run")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV with a column for each metric.")
-@click.option("--json", "as_json", is_flag=True, help="JSON, one object a line (the default).")
+@click.option("--json", "as_json", is_flag=True, help="JSON, one object a line.")
 def metrics(run: str, as_csv: bool, as_json: bool) -> None:
     """Metrics and evaluations of RUN, in the order in which they were measured."""
-    del as_json
     directory = find_run(run)
     events = [event for event in EventReader(directory.events_file).read() if event.get("kind") in ("metric", "eval")]
     if as_csv:
         _print_csv(events)
         return
+    if not as_json:
+        _print_table(events)
+        return
     for event in events:
         print_json_line(event)
 
 
-def _print_csv(events: list[Event]) -> None:
+def _print_table(events: list[Event]) -> None:
+    """A column for each metric; the spread of merged steps and the clock are in the other two forms."""
+    names = [name for name in _names(events) if name != "t" and not name.endswith(("_min", "_max"))]
+    rows = ([_cell(event.get(name)) for name in names] for event in events)
+    print_table(names, rows, right=[name for name in names if name != "kind"])
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _names(events: list[Event]) -> list[str]:
     names: dict[str, None] = dict.fromkeys(["t", "kind", "step", "epoch"])
     for event in events:
         names.update(dict.fromkeys(name for name in event if name not in ("v", "seq", "expect_next_in")))
-    writer = csv.DictWriter(sys.stdout, list(names), extrasaction="ignore", lineterminator="\n")
+    return list(names)
+
+
+def _print_csv(events: list[Event]) -> None:
+    writer = csv.DictWriter(sys.stdout, _names(events), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     rows: list[dict[str, Any]] = events
     writer.writerows(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import Any
 
@@ -11,7 +12,7 @@ import msgspec
 from engine.errors import plain
 from engine.runs.evidence import assess
 from engine.runs.listing import RunSummary, list_runs
-from engine.runs.paths import find_run
+from engine.runs.paths import find_run, runs_root
 from engine.runs.spec import read_spec
 from engine.runs.state import RunState, read_state
 from sqa_tui.commands.follow import newest_run
@@ -45,7 +46,7 @@ def runs(as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo("no runs yet: sqa-tui train starts one, or press n in the app")
+        click.echo(f"no runs yet in {plain(str(runs_root()))}: sqa-tui train starts one, or press n in the app")
     else:
         print_table(["", "run", "state", "done", "sparsity", "F1", "evidence"], map(_row, found), right=["done", "F1"])
 
@@ -87,7 +88,7 @@ def status(run: str | None, as_json: bool) -> None:
         ("recipe", spec.recipe.source if spec.recipe else ""),
         ("teacher", spec.teacher or ""),
         ("output", spec.output_dir),
-        ("command", " ".join(spec.command)),
+        ("command", shlex.join(spec.command)),
     ]
     for name, value in [*choices, *(_rows(state) if state else [])]:
         if value:

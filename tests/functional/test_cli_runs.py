@@ -76,7 +76,7 @@ def test_runs_and_status_show_the_latest_figures(finished: RunDirectory) -> None
     row = next(line for line in listing.stdout.splitlines() if finished.id in line)
     assert all(text in row for text in ("✓", "finished", "100.0 %", "80.0 %", "91.25"))
     assert "f1" in status.stdout.lower()
-    assert "[red]x" in status.stdout
+    assert "train --recipe '[red]x'" in status.stdout
 
 
 def test_json_is_for_programs(finished: RunDirectory) -> None:
@@ -100,6 +100,40 @@ def test_log_strips_control_characters_and_old_progress(finished: RunDirectory) 
 def test_metrics_as_csv(finished: RunDirectory) -> None:
     rows = list(csv.DictReader(sqa("metrics", finished.id, "--csv").stdout.splitlines()))
     assert [(row["kind"], row["loss"], row["f1"]) for row in rows] == [("metric", "0.5", ""), ("eval", "", "91.25")]
+
+
+def test_metrics_are_a_table_and_json_lines_on_demand(finished: RunDirectory) -> None:
+    head, metric, evaluation = sqa("metrics", finished.id).stdout.splitlines()
+    assert head.split()[:4] == ["kind", "step", "epoch", "loss"]
+    assert metric.split() == ["metric", "10", "2", "0.5", "0.8", "1e-05"]
+    assert evaluation.split()[:2] == ["eval", "10"]
+    lines = [json.loads(line) for line in sqa("metrics", finished.id, "--json").stdout.splitlines()]
+    assert [line["kind"] for line in lines] == ["metric", "eval"]
+
+
+def test_the_folder_without_runs_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SQA_HOME", str(tmp_path / "nowhere"))
+    assert str(tmp_path / "nowhere" / "runs") in sqa("runs").stdout
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_recipe_that_cannot_run_is_refused(tmp_path: Path, as_json: bool) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "modifiers:\n  - !EpochRangeModifier {start_epoch: 0, end_epoch: 1}\n"
+        "  - !OBSPruningModifier {params: __ALL_PRUNABLE__, init_sparsity: 0, final_sparsity: 0.5, start_epoch: 0,"
+        " end_epoch: 3, update_frequency: 0.5}\n"
+    )
+    done = sqa("recipe", "check", str(recipe), *(["--json"] if as_json else []))
+    assert done.returncode == 2
+    if as_json:
+        found = json.loads(done.stdout)
+        assert found["unsupported"] == ["OBSPruningModifier"]
+        assert any("recipe.yaml:3" in text for text in found["warnings"])
+    else:
+        lines = done.stderr.splitlines()
+        assert lines[-1].startswith("error: the recipe uses OBSPruningModifier, which the engine cannot run")
+        assert any(line.startswith("warning: ") for line in lines)
 
 
 def test_attach_to_a_finished_run_tells_its_story(finished: RunDirectory) -> None:

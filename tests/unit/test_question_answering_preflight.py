@@ -212,7 +212,7 @@ def test_flags_of_another_transformers_are_left_to_the_engine(files: Path, monke
 
 
 def test_flags_without_effect_and_translated_ones_are_no_errors(files: Path) -> None:
-    given = parse_light("--save_safetensors --evaluation_strategy no --adafactor --adam_beta1 0.8".split())
+    given = parse_light(["--save_safetensors", "--evaluation_strategy", "no", "--adafactor", "--adam_beta1", "0.8"])
     assert worst(check(files, **given), "task") == ("info", "--save_safetensors has no effect any more")
 
 

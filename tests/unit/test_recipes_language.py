@@ -283,3 +283,14 @@ def test_every_bundled_recipe_loads_by_its_stub_and_can_be_run() -> None:
     assert [recipe.source for recipe in loaded] == stubs
     assert stubs
     assert [recipe.source for recipe in loaded if recipe.notes or unsupported(recipe)] == []
+
+
+@pytest.mark.parametrize(
+    ("tag", "suggestion"),
+    [("Foo", ""), ("MagnitudPruning", "MagnitudePruningModifier"), ("Epochrange", "EpochRangeModifier")],
+)
+def test_only_near_modifiers_are_suggested(tag: str, suggestion: str) -> None:
+    expected = f", did you mean '{suggestion}'?" if suggestion else ""
+    assert problems(f"modifiers:\n  - !{tag}Modifier\n") == [
+        f"recipe.yaml:2:5: unknown modifier '!{tag}Modifier'{expected}"
+    ]
