@@ -16,6 +16,7 @@ SCREEN_TITLES = {
     "help": "Help",
     "confirm": "Question",
     "pick": "Choosing",
+    "checks": "The checks of a new run",
     "list": "In a list",
 }
 """The screens in the order in which help and docs list them, with their titles."""
@@ -59,18 +60,20 @@ ACTIONS: tuple[Action, ...] = (
     Action("runs.new_run", "n", "New run", "Choose model, recipe, teacher and data, check them, and start"),
     Action("runs.ask", "a", "Ask", "Ask the exported model of the selected run a question"),
     Action("runs.stop", "s", "Stop", "Stop the selected run at a checkpoint, after a question"),
+    Action("runs.resume", "r", "Resume", "Let the selected run go on: after a pause, or from its last checkpoint"),
     Action("runs.filter", "slash", "Filter", "Show only runs whose name, state, model or recipe holds some words"),
     Action("runs.clear", "escape", "Clear", "Leave the filter and show every run", footer=False),
     Action("new_run.change", "enter", "Change", "Choose or type this line's value; on the last line, start"),
     Action("new_run.next", "right,space", "Preset", "Fill the form from the next prepared choice"),
     Action("new_run.previous", "left", "Previous preset", "Fill the form from the one before", footer=False),
     Action("new_run.start", "f5,ctrl+g", "Start", "Start the run when every check allows it"),
+    Action("new_run.checks", "v", "View checks", "Show every finding of the checks on the whole screen", footer=False),
     Action("new_run.copy", "y", "Copy", "Copy the equivalent command line to the clipboard"),
     Action("new_run.back", "escape", "Back", "Return to the runs; nothing is started"),
     Action("run.stop", "s", "Stop", "Stop this run at a checkpoint, after a question"),
     Action("run.pause", "p", "Pause", "Pause this run, or let it go on"),
     Action("run.checkpoint", "c", "Checkpoint", "Write a checkpoint now"),
-    Action("run.evaluate", "e", "Evaluate", "Evaluate now on the validation data"),
+    Action("run.evaluate", "e", "Eval", "Evaluate now on the validation data"),
     Action(
         "run.export",
         "x",
@@ -79,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
         footer=False,
     ),
     Action("run.ask", "a", "Ask", "Ask the exported model of this run a question"),
-    Action("run.maximise", "m", "Maximise", "Give one pane the whole place, or all of them theirs again"),
+    Action("run.maximise", "m", "Zoom", "Give one pane the whole place, or all of them theirs again"),
     Action("run.filter", "slash", "Find", "Show only console lines that hold some words", footer=False),
     Action("run.pane_loss", "1", "Loss", "Show the losses: total, task and distillation", footer=False),
     Action("run.pane_scores", "2", "Scores", "Show F1 and EM beside the teacher's F1", footer=False),
@@ -88,6 +91,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("run.pane_layers", "5", "Layers", "Show the sparsity of every layer over the epochs", footer=False),
     Action("run.pane_speed", "6", "Throughput", "Show samples a second", footer=False),
     Action("run.back", "escape", "Back", "Return to the runs; this one goes on"),
+    Action("run.resume", "r", "Resume", "Let this run go on: after a pause, or from its last checkpoint"),
     Action("chart.crosshair_left", "left", "Left", "Read values: move the crosshair left", footer=False),
     Action("chart.crosshair_right", "right", "Right", "Read values: move the crosshair right", footer=False),
     Action("chart.crosshair_far_left", "shift+left", "Far left", "Move the crosshair ten cells left", footer=False),
@@ -103,6 +107,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("pick.up", "up", "Up", "The choice above", footer=False),
     Action("pick.down", "down", "Down", "The choice below", footer=False),
     Action("pick.cancel", "escape", "Cancel", "Leave it as it was"),
+    Action("checks.back", "escape,v,enter", "Back", "Return to the form"),
     Action("help.back", "escape,q,question_mark,f1", "Back", "Close the help"),
     Action("confirm.yes", "y", "Yes", "Do it"),
     Action("confirm.no", "n,escape", "No", "Leave everything as it is"),
@@ -125,10 +130,15 @@ def bindings_of(screen: str) -> list[BindingType]:
     return [_binding(action) for action in actions_of(screen)]
 
 
-def _binding(action: Action) -> Binding:
+def bindings_of_app() -> list[BindingType]:
+    """The keys that hold everywhere, for a screen whose footer has no room for them at its end."""
+    return [_binding(action, "app.") for action in actions_of("app") if action.footer]
+
+
+def _binding(action: Action, namespace: str = "") -> Binding:
     return Binding(
         action.key,
-        action.name,
+        f"{namespace}{action.name}",
         action.label,
         show=action.footer,
         key_display=action.shown_key.split(" ")[0],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import events
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.dom import DOMNode
@@ -16,8 +17,9 @@ from textual.screen import Screen
 
 from engine.errors import UserError, plain
 from engine.runs.launch import EngineChildren
+from engine.runs.paths import RunDirectory
 from sqa_tui.actions import ACTIONS, bindings_of
-from sqa_tui.paths import shipped_themes, user_themes
+from sqa_tui.paths import home_problem, shipped_themes, user_themes
 from sqa_tui.settings import Settings, load_settings
 from sqa_tui.themes import load_themes, variable_defaults
 
@@ -43,6 +45,7 @@ class SqaApp(App[None]):
         super().__init__()
         self.settings = settings or Settings()
         self.engines = EngineChildren()
+        self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
         self.loaded_themes = load_themes([shipped_themes(), user_themes()])
         for theme in self.loaded_themes.themes.values():
             self.register_theme(theme)
@@ -59,6 +62,9 @@ class SqaApp(App[None]):
         self._guard_size(self.size)
 
     def _say_what_is_wrong(self) -> None:
+        problem = home_problem()
+        if problem:
+            self.warn(problem)
         if self.settings.theme not in self.available_themes:
             self.warn(f"settings: there is no theme {plain(self.settings.theme)}; F2 shows those there are")
         for failure in self.loaded_themes.failures:
@@ -108,6 +114,36 @@ class SqaApp(App[None]):
         if launched.process is not None:
             self.engines.adopt(launched.directory, launched.process)
 
+    def start_again(self, run_path: Path) -> None:
+        """Start the engine of a run that ended from its last checkpoint; asked twice, it is started once."""
+        if run_path in self._started_again:
+            process = self._started_again[run_path]
+            if process is None or process.poll() is None:
+                self.warn("the engine of this run is being started already")
+                return
+        self._started_again[run_path] = None
+        self._start_engine_again(run_path)
+
+    @work(thread=True, exit_on_error=False, group="start again")
+    def _start_engine_again(self, run_path: Path) -> None:
+        from sqa_tui.launching import start_again
+
+        try:
+            launched = start_again(RunDirectory(run_path))
+        except UserError as error:
+            self.call_from_thread(self._not_started_again, run_path, error)
+        else:
+            self.call_from_thread(self._has_started_again, launched)
+
+    def _not_started_again(self, run_path: Path, error: UserError) -> None:
+        self._started_again.pop(run_path, None)
+        self.report(error)
+
+    def _has_started_again(self, launched: Launched) -> None:
+        self._started_again[launched.directory.path] = launched.process
+        self.adopt(launched)
+        self.notify(f"{plain(launched.directory.slug)} starts again from its last checkpoint", markup=False)
+
     def open_ask(self, model: Path | None = None) -> None:
         """Ask a deployment folder, or the newest there is."""
         from sqa_tui.screens.ask import AskScreen
@@ -118,6 +154,10 @@ class SqaApp(App[None]):
         from sqa_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen())
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, which ends other programs: say what ends this one."""
+        self.notify("q quits; runs go on", markup=False)
 
     def action_themes(self) -> None:
         self.search_themes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from engine.errors import UserError, plain
@@ -45,6 +46,18 @@ def deployment_of(path: Path) -> Deployed:
             return _known(folder) or Deployed(_name(folder), folder)
     what = "no such folder" if not path.is_dir() else f"no {MODEL_FILE} in it"
     raise UserError(f"{plain(str(path))}: {what}", "name a folder that sqa-tui export made")
+
+
+def name_beside(one: Deployed, other: Deployed | None) -> str:
+    """The name of a model that is shown beside another: with the part of its path that differs where both are named so.
+
+    A run of the same name as another has its id there.
+    """
+    if other is None or one.name != other.name:
+        return one.name
+    pairs = zip_longest(one.folder.parts, other.folder.parts, fillvalue="")
+    part = next((mine for mine, theirs in pairs if mine != theirs), "")
+    return f"{one.name} ({plain(part)})" if part else one.name
 
 
 def _known(folder: Path) -> Deployed | None:

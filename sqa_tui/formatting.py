@@ -7,6 +7,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from rich.cells import cell_len, set_cell_size
+
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _LEVELS = "▁▂▃▄▅▆▇█"
 
@@ -80,6 +82,17 @@ def short_name(source: str) -> str:
 def short_stubs(text: str) -> str:
     """Text with every zoo stub in it as `short_name` has it."""
     return re.sub(r"zoo:[\w/.-]+", lambda stub: short_name(stub[0]), text)
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Text in `width` cells: what does not fit goes from before its last half, for names that differ at their end."""
+    if cell_len(text) <= width:
+        return text
+    tail_cells = max((width - 1) * 3 // 5, 0)
+    tail = text[len(text) - tail_cells :] if tail_cells else ""
+    while cell_len(tail) > tail_cells:
+        tail = tail[1:]
+    return f"{set_cell_size(text, max(width - 1 - cell_len(tail), 0))}…{tail}" if width > 0 else ""
 
 
 def wrapped(text: str, width: int) -> list[str]:

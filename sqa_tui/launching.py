@@ -69,6 +69,15 @@ class Launched:
     process: subprocess.Popen[bytes] | None
 
 
+def start_again(directory: RunDirectory) -> Launched:
+    """Start the engine of a run that ended; it goes on from its last checkpoint, or begins where there is none.
+
+    Raises:
+        UserError: an engine of the run lives, or none can be started.
+    """
+    return Launched(directory, start_engine(directory))
+
+
 def launch(argv: Sequence[str], slug: str) -> Launched:
     """Create the run directory and start the engine; the run does not need this process any more.
 

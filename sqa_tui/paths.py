@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from engine.runs.paths import home
+from engine.errors import plain
+from engine.runs.paths import home, make_private
 
 PACKAGE = Path(__file__).parent
 
@@ -23,3 +25,18 @@ def shipped_themes() -> Path:
 def user_themes() -> Path:
     """The user's own themes; it need not exist."""
     return home() / "themes"
+
+
+def home_problem() -> str:
+    """Why nothing can be kept in the home folder, which is made where it is missing; empty where all is well."""
+    try:
+        make_private(home())
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        reason = "" if os.access(home(), os.W_OK | os.X_OK) else "no permission to write"
+    return (
+        f"nothing can be kept in {plain(str(home()))}: {plain(reason)}; set SQA_HOME to another folder"
+        if reason
+        else ""
+    )

@@ -28,14 +28,19 @@ def load_settings(path: Path | None = None) -> Settings:
     """Read the settings; a missing file means the defaults.
 
     Raises:
-        UserError: the file is not TOML, or a key is unknown or has a wrong value; the message names file and key.
+        UserError: the file cannot be read or is not TOML, or a key is unknown or has a wrong value; the message names
+            file and key.
     """
     path = path or settings_file()
     try:
         table = tomli.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError) as error:
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path}: {error.strerror or error}", "check SQA_HOME and its permissions"
+        ) from error
+    except (UnicodeDecodeError, tomli.TOMLDecodeError) as error:
         raise UserError(f"{path}: cannot be read as TOML: {error}", "mend it or move it away") from error
     return _checked(table, path)
 

@@ -20,6 +20,11 @@ GLYPHS = {
 ACTIVE = frozenset({"queued", "starting", "running", "evaluating", "exporting", "paused", "stalled"})
 """States in which the engine of a run can still be steered."""
 
+RESUMABLE = frozenset({"stopped", "failed", "killed"})
+"""States from which an engine can be started again."""
+ENDED = RESUMABLE | {"finished"}
+"""States in which no engine can be asked any more."""
+
 
 def glyph(state: str) -> str:
     """One cell for the state; a state of a later version is unknown."""

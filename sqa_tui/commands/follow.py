@@ -18,6 +18,7 @@ from engine.runs.evidence import assess
 from engine.runs.paths import RunDirectory, find_run, run_directories
 from engine.runs.reader import Event, EventReader
 from engine.runs.spec import read_spec
+from engine.runs.state import read_state
 from sqa_tui.commands.output import console, json_option, print_json_line
 from sqa_tui.formatting import number, percent, size
 from sqa_tui.states import ACTIVE
@@ -175,13 +176,19 @@ def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = Fa
         print(f"error: {plain(str(error.get('message') or event.get('reason')))} ({plain(str(hint))})", file=sys.stderr)
         return 2 if error.get("usage") else EXIT_FAILED
     if not as_json:
-        click.echo(f"{directory.id}: {outcome}{_where(directory)}")
+        click.echo(f"{directory.id}: {outcome}{_what_is_left(directory, finished=outcome == 'finished')}")
     return 0 if outcome == "finished" else EXIT_FAILED
 
 
-def _where(directory: RunDirectory) -> str:
-    output = Path(read_spec(directory).output_dir)
-    return f", model in {output}" if output.exists() else ""
+def _what_is_left(directory: RunDirectory, *, finished: bool) -> str:
+    """Where the model is, or the checkpoint to go on from."""
+    if finished:
+        output = Path(read_spec(directory).output_dir)
+        return f", model in {output}" if (output / "config.json").is_file() else ""
+    state = read_state(directory)
+    if state is None or state.checkpoint_path is None:
+        return ", without a checkpoint"
+    return f", checkpoint {state.checkpoint_path}; sqa-tui resume {directory.id} goes on from it"
 
 
 @click.command()

@@ -9,6 +9,7 @@ from engine.runs.control import request
 from engine.runs.evidence import assess
 from engine.runs.launch import start_engine, stop_engine
 from engine.runs.paths import RunDirectory, find_run
+from engine.runs.state import read_state
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.states import ACTIVE
 
@@ -63,7 +64,9 @@ def resume(run: str, as_json: bool) -> None:
         _answer(directory, "goes on", as_json)
     else:
         start_engine(directory)
-        _answer(directory, "starts again from its last checkpoint", as_json)
+        last = read_state(directory)
+        where = last.checkpoint_path if last is not None else None
+        _answer(directory, f"goes on from {where}" if where else "starts anew: it has no checkpoint", as_json)
 
 
 @click.command()

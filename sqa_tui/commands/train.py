@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from engine.errors import EXIT_USAGE, plain
+from engine.errors import EXIT_FAILED, EXIT_USAGE, plain
 from engine.question_answering.preflight import check_run, parse_light
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory, slug_of
@@ -48,20 +48,24 @@ def problems_found(arguments: list[str]) -> bool:
     """Print what the checks before the start found; True where something must be mended first."""
     found = False
     for problem in check_run(parse_light(arguments)):
-        if problem.level in ("ok", "info"):
+        if problem.level == "ok":
             continue
         found = found or problem.level == "error"
         hint = f" ({plain(problem.hint)})" if problem.hint else ""
-        print(f"{problem.level}: {plain(problem.message)}{hint}", file=sys.stderr)
+        label = "note" if problem.level == "info" else problem.level
+        print(f"{label}: {plain(problem.message)}{hint}", file=sys.stderr)
     return found
+
+
+def began(directory: RunDirectory) -> bool:
+    """Whether training, or what comes in its place, was under way."""
+    return any(event.get("kind") == "start" for event in EventReader(directory.events_file).read())
 
 
 def refused(directory: RunDirectory, event: Event | None) -> bool:
     """True where the engine turned the run down before it began: bad input, nothing trained, nothing worth keeping."""
     error: dict[str, Any] = (event or {}).get("error") or {}
-    return bool(error.get("usage")) and not any(
-        event.get("kind") == "start" for event in EventReader(directory.events_file).read()
-    )
+    return bool(error.get("usage")) and not began(directory)
 
 
 @click.command(add_help_option=False, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -84,7 +88,11 @@ def train(arguments: tuple[str, ...]) -> int:
     if not own.as_json:
         click.echo(f"{directory.id}: the run goes on if this terminal closes; Ctrl-C stops it after a checkpoint")
 
+    interrupts = 0
+
     def interrupted(count: int) -> bool:
+        nonlocal interrupts
+        interrupts = count
         stop_engine(directory, now=count > 1)
         if count == 1:
             click.echo("stopping after a checkpoint; Ctrl-C again stops now", err=True)
@@ -98,6 +106,10 @@ def train(arguments: tuple[str, ...]) -> int:
     )
     if event is not None and engine is not None:
         engine.wait()
+    if event is None and interrupts and not began(directory):
+        click.echo(f"{directory.id}: stopped before it began", err=True)
+        shutil.rmtree(directory.path)
+        return EXIT_FAILED
     code = conclude(directory, event, as_json=own.as_json)
     if refused(directory, event):
         shutil.rmtree(directory.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from textual import on, work
@@ -13,7 +13,7 @@ from textual.widgets import Footer, Input, TextArea
 
 from engine.errors import UserError, plain
 from sqa_tui.actions import bindings_of
-from sqa_tui.deployments import Deployed, deployment_of, deployments
+from sqa_tui.deployments import Deployed, deployment_of, deployments, name_beside
 from sqa_tui.formatting import size
 from sqa_tui.messages import ModelReady, QuestionAnswered, QuestionFailed
 from sqa_tui.samples import Sample, sample
@@ -38,6 +38,8 @@ class Answerer:
     client: AnswerClient
     request: int | None = None
     """The question whose answer is awaited."""
+    facts: list[str] = field(default_factory=list[str])
+    """What the title says besides the name, once the model is loaded."""
 
 
 class AskScreen(BaseScreen[None]):
@@ -103,7 +105,7 @@ class AskScreen(BaseScreen[None]):
         self._answerers[name] = Answerer(deployed, client)
         panel = self._panel(name)
         panel.display = True
-        panel.border_title = Content(deployed.name)
+        self._show_titles()
         panel.say("loading the model …")
         client.start()
         if name == "first" and deployed.dataset == "facts" and not self._text.text:
@@ -114,6 +116,14 @@ class AskScreen(BaseScreen[None]):
         if answerer:
             answerer.client.close()
 
+    def _show_titles(self) -> None:
+        """Name each model, those of one name so that they differ; two models have more room."""
+        self.set_class(len(self._answerers) > 1, "-two")
+        for name, answerer in self._answerers.items():
+            others = [other.deployed for key, other in self._answerers.items() if key != name]
+            title = name_beside(answerer.deployed, others[0] if others else None)
+            self._panel(name).border_title = Content(" · ".join([title, *answerer.facts]))
+
     @work(exit_on_error=False, exclusive=True, group="choose")
     async def action_model(self) -> None:
         await self._choose("first")
@@ -123,6 +133,7 @@ class AskScreen(BaseScreen[None]):
         if "second" in self._answerers:
             self._release("second")
             self._panel("second").display = False
+            self._show_titles()
             return
         await self._choose("second")
 
@@ -197,9 +208,9 @@ class AskScreen(BaseScreen[None]):
         if answerer is None:
             return
         greeting = message.greeting
-        facts = [answerer.deployed.name, size(greeting.size_bytes), answerer.deployed.note]
+        answerer.facts = [fact for fact in (size(greeting.size_bytes), answerer.deployed.note) if fact]
+        self._show_titles()
         panel = self._panel(message.client)
-        panel.border_title = Content(" · ".join(fact for fact in facts if fact))
         if answerer.request is None:
             window = f" It reads {greeting.window} tokens at once." if greeting.window else ""
             panel.say(f"Ready.{window}")

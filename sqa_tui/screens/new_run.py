@@ -19,6 +19,7 @@ from sqa_tui.launching import Check, Launched, checks, launch, recipe_timeline
 from sqa_tui.run_form import RunChoices, presets
 from sqa_tui.screens import new_run_choices
 from sqa_tui.screens.base import BaseScreen
+from sqa_tui.screens.checks import ChecksScreen
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.widgets.checks_pane import ChecksPane
 from sqa_tui.widgets.form_list import FormList, FormRow
@@ -71,6 +72,7 @@ class NewRunScreen(BaseScreen[None]):
         self.choices = self._presets[0].choices
         self._notes: dict[str, str] = {}
         self._checks: list[Check] | None = None
+        self._starting = False
 
     def compose(self) -> ComposeResult:
         yield TitleBar("New run")
@@ -176,27 +178,49 @@ class NewRunScreen(BaseScreen[None]):
         if choices == self.choices and self.is_mounted:
             self._checks = found
             self.query_one(ChecksPane).show(found)
+            self.set_class(any(check.level in ("error", "warning") for check in found), "-wrong")
             self._show_form()
         return found
 
     # start
 
-    @work(exit_on_error=False, exclusive=True, group="start")
-    async def action_start(self) -> None:
+    def action_start(self) -> None:
+        """Start the run; asked again while it starts, nothing more happens."""
+        if not self._starting:
+            self._starting = True
+            self._start()
+
+    @work(exit_on_error=False, group="start")
+    async def _start(self) -> None:
+        # A thread cannot be cancelled: whatever began to start a run has to come to its end.
+        started = False
+        try:
+            started = await self._check_and_start()
+        finally:
+            self._starting = started
+
+    async def _check_and_start(self) -> bool:
+        """True once the run was started; then this screen is about to go."""
         choices = self.choices
         found = self._checks if self._checks is not None else await self._check(choices)
         errors = [check for check in found if check.level == "error"]
         if errors:
             self.notify(f"Not started: {errors[0].text}", severity="error", markup=False)
-            return
+            return False
         launched = await asyncio.to_thread(self._launcher, choices.argv(), choices.slug())
         self.app.adopt(launched)
         self.dismiss()
         self.app.open_run(launched.directory.path)
+        return True
 
     @on(FormList.Chosen)
     def _clicked(self) -> None:
         self.action_change()
+
+    def action_checks(self) -> None:
+        """Show every finding on the whole screen."""
+        if self._checks is not None:
+            self.app.push_screen(ChecksScreen(self._checks))
 
     def action_copy(self) -> None:
         self.app.copy_to_clipboard(self.choices.command())

@@ -51,7 +51,8 @@ class PickScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="box") as box:
             box.border_title = Content(self._title)
-            typed = Input(self._current if self._edit else "", placeholder=self._hint(), id="typed", compact=True)
+            value = self._current if self._edit else ""
+            typed = Input(value, placeholder=self._hint(), id="typed", compact=True, select_on_focus=False)
             typed.cursor_blink = False
             yield typed
             yield OptionList(id="choices", compact=True, markup=False)
@@ -62,6 +63,8 @@ class PickScreen(ModalScreen[str | None]):
         return f"{filters}, or {self._free}" if self._free and self._choices else self._free or filters
 
     def on_mount(self) -> None:
+        typed = self.query_one("#typed", Input)
+        typed.cursor_position = len(typed.value)
         self._list("" if not self._edit else self._current)
 
     @on(Input.Changed, "#typed")

@@ -17,11 +17,12 @@ from textual.widgets import Footer, Input
 from engine.runs.evidence import Assessment
 from engine.runs.paths import RunDirectory
 from engine.runs.state import RunState
-from sqa_tui.actions import bindings_of
+from sqa_tui.actions import bindings_of, bindings_of_app
 from sqa_tui.messages import WatcherFailed
 from sqa_tui.run_view import Plan, RunView
 from sqa_tui.screens import run_charts, run_words
 from sqa_tui.screens.run_panes import PANES, PaneChoice, slots
+from sqa_tui.screens.run_rows import useful_reason
 from sqa_tui.screens.run_steering import Steering
 from sqa_tui.states import ACTIVE
 from sqa_tui.watchers.messages import EventsRead, LogRead, PlanDrawn, RunAssessed
@@ -42,7 +43,7 @@ class RunScreen(Steering, Screen[None]):
 
     CSS_PATH = "run.tcss"
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = bindings_of("run")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings_of_app(), *bindings_of("run")]
 
     def __init__(self, run_path: Path) -> None:
         super().__init__()
@@ -117,7 +118,10 @@ class RunScreen(Steering, Screen[None]):
 
     @on(RunAssessed)
     def _take_assessment(self, message: RunAssessed) -> None:
+        before = self.assessment
         self.assessment, self.state = message.assessment, message.state
+        if before is None or before.state != self.assessment.state:
+            self.refresh_bindings()
         self._show_header()
         self._show_next()
 
@@ -140,7 +144,7 @@ class RunScreen(Steering, Screen[None]):
             RunStatus(
                 self.run_directory.slug,
                 assessment.state,
-                "" if assessment.state in run_words.SERIOUS else assessment.reason,
+                "" if assessment.state in run_words.NOTICED else useful_reason(assessment, state),
                 view.epoch,
                 view.total_epochs,
                 view.progress,
@@ -165,7 +169,7 @@ class RunScreen(Steering, Screen[None]):
 
     def _show_next(self) -> None:
         waiting = self.waiting_words()
-        words = run_words.next_line(self.view, self.plan, time.time())
+        words = run_words.next_line(self.view, self.plan, time.time(), run_words.is_over(self.view, self.assessment))
         self.query_one("#next", SegmentsLine).show((*waiting, *words))
 
     # panes

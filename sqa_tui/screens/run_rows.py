@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from engine.errors import plain
+from engine.runs.evidence import Assessment
 from engine.runs.listing import RunSummary, SpecBrief
 from engine.runs.paths import RunDirectory
 from engine.runs.state import RunState
@@ -16,14 +17,16 @@ from sqa_tui.widgets.run_list import RunRow
 def row_of(run: RunSummary) -> RunRow:
     """One run as the list shows it."""
     name = plain(RunDirectory(run.path).slug)
-    description = _description(run)
     state = run.state
+    description = _description(run)
+    if state.alert:
+        description = (f"! {plain(state.alert)}", *description)
     return RunRow(
         id=run.id,
         path=run.path,
         name=name,
         state=run.assessment.state,
-        reason=plain(run.problem or run.assessment.reason),
+        reason=plain(run.problem or useful_reason(run.assessment, state)),
         progress=_progress(state),
         sparsity=state.sparsity,
         f1=state.f1,
@@ -33,6 +36,15 @@ def row_of(run: RunSummary) -> RunRow:
         description=description,
         search=" ".join((name, run.id, run.assessment.state, *description)).lower(),
     )
+
+
+def useful_reason(assessment: Assessment, state: RunState | None) -> str:
+    """The evidence of a run that goes on with what changes first: what it does, how old its last event is, its lock."""
+    proof, _, age = assessment.reason.rpartition("; ")
+    if assessment.state not in ACTIVE or not proof.startswith("lock"):
+        return assessment.reason
+    doing = state.text if state and assessment.state == "starting" else ""
+    return "; ".join(part for part in (plain(doing or ""), age, proof) if part)
 
 
 def _progress(state: RunState) -> float | None:

@@ -16,8 +16,8 @@ from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory
 from sqa_tui.run_view import Answer, RunView
 from sqa_tui.screens.confirm import ConfirmScreen
-from sqa_tui.states import ACTIVE
-from sqa_tui.watchers.exporter import deployment_of, start_export
+from sqa_tui.states import ACTIVE, ENDED, RESUMABLE
+from sqa_tui.watchers.exporter import deployment_of, is_exporting, start_export
 from sqa_tui.widgets.palette import app_of
 from sqa_tui.widgets.segments_line import Words
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
-ENDED = ("finished", "stopped", "failed", "killed")
-"""States in which no engine can be asked any more."""
+ENGINE_ACTIONS = ("stop", "pause", "checkpoint", "evaluate")
+"""What only an engine can do."""
 
 
 class Steering(_Base):
@@ -65,6 +65,25 @@ class Steering(_Base):
         paused = self.assessment is not None and self.assessment.state == "paused"
         self._ask("resume" if paused else "pause")
 
+    def action_resume(self) -> None:
+        """Go on after a pause; start again from the last checkpoint after an end."""
+        state = self.assessment.state if self.assessment else ""
+        if state == "paused":
+            self._ask("resume")
+        elif state in RESUMABLE:
+            start_again: Callable[[Path], None] | None = getattr(app_of(self), "start_again", None)
+            if start_again is not None:
+                start_again(self.run_directory.path)
+        else:
+            self._say(f"this run is {state or 'still being read'}: there is nothing to resume", "warning")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The footer offers what is possible in the state of the run."""
+        state = self.assessment.state if self.assessment else ""
+        if action in ENGINE_ACTIONS:
+            return state not in ENDED
+        return state == "paused" or state in RESUMABLE if action == "resume" else True
+
     def action_checkpoint(self) -> None:
         """Write a checkpoint now."""
         self._ask("checkpoint")
@@ -79,6 +98,14 @@ class Steering(_Base):
         if state not in ENDED:
             self._ask("export")
             return
+        there = deployment_of(self.run_directory)
+        if there is None or is_exporting(self.run_directory):
+            self._export()
+            return
+        question = ConfirmScreen("Export again?", f"It replaces the model in {plain(str(there))}")
+        app_of(self).push_screen(question, lambda yes: self._export() if yes else None)
+
+    def _export(self) -> None:
         try:
             start_export(self.run_directory, self._exported)
         except UserError as error:

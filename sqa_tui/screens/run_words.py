@@ -7,7 +7,8 @@ import time
 
 from engine.runs.evidence import Assessment
 from sqa_tui.formatting import size
-from sqa_tui.run_view import Entry, Plan, RunView
+from sqa_tui.run_view import Alert, Entry, Plan, RunView
+from sqa_tui.states import ENDED, RESUMABLE, glyph
 from sqa_tui.widgets.axes import number
 from sqa_tui.widgets.segments_line import Words
 from sqa_tui.widgets.text_pane import TextLine
@@ -21,42 +22,77 @@ NOTICE_LINES = 3
 """Most lines of an error or of evidence."""
 SERIOUS = ("killed", "failed", "unknown", "stalled")
 """States whose evidence must not be overlooked."""
+NOTICED = (*SERIOUS, "stopped")
+"""States whose evidence has a notice of its own."""
 
 
-def next_line(view: RunView, plan: Plan, now: float) -> tuple[Words, ...]:
-    """What comes next and what is worth knowing now, most wanted first."""
-    parts: list[Words] = []
+def is_over(view: RunView, assessment: Assessment | None) -> bool:
+    """Whether nothing comes any more: by the evidence, or by the run's own last word where no engine starts again."""
+    state = assessment.state if assessment else ""
+    return state in ENDED or state == "unknown" or (view.ending is not None and state not in ("starting", "queued"))
+
+
+def next_line(view: RunView, plan: Plan, now: float, over: bool) -> tuple[Words, ...]:
+    """What comes next and what is worth knowing now, most wanted first; nothing comes where the run is `over`."""
+    damage = _damage(view)
+    parts: list[Words] = [(damage, "warning")] if damage else []
     if view.unread:
         parts.append((f"reading the log, {size(view.unread)} left", "mark"))
-    if not view.ending:
+    if not over:
         # Epochs all of them; the first says so.
         coming = (_next_update(view, plan), _next_phase(view), _next_evaluation(view, plan))
         known = [text for text in coming if text]
         known[:1] = [text if "epoch" in text else text.replace(" at ", " at epoch ") for text in known[:1]]
         parts += [(text, "foreground") for text in known]
-    for text in (_rate(view), _speed(view), _checkpoint(view, now), _export(view)):
+    for text in (_rate(view), "" if over else _speed(view), _checkpoint(view, now, over), _export(view)):
         if text:
             parts.append((text, "foreground"))
-    damage = _damage(view)
-    return (*parts, (damage, "warning")) if damage else tuple(parts)
+    return tuple(parts)
 
 
 def notices(view: RunView, assessment: Assessment | None, width: int) -> list[tuple[Words, ...]]:
-    """Lines that must not be overlooked: an error with its hint, the evidence of a death, the newest warning."""
-    state = assessment.state if assessment else ""
-    ending = view.ending
-    if ending and ending.outcome == "failed":
+    """Lines that must not be overlooked: how it ended and what to do, the evidence of a death, warnings."""
+    over = is_over(view, assessment)
+    return [*_end(view, assessment, width), *(_all_warnings(view) if over else _newest_warning(view))]
+
+
+def _end(view: RunView, assessment: Assessment | None, width: int) -> list[tuple[Words, ...]]:
+    """Why a run is over or in danger, and how it goes on."""
+    state, ending = assessment.state if assessment else "", view.ending
+    again = _again(view) if state in RESUMABLE else ""
+    if ending and ending.outcome == "failed" and state in ("failed", ""):
         lines = _wrapped(f"✗ failed: {ending.error or ending.reason}", "state-failed", width)
-        return [*lines, *_wrapped(f"→ {ending.hint}", "foreground", width)] if ending.hint else lines
-    if assessment and state in SERIOUS:
-        mark = {"killed": "☠", "failed": "✗", "stalled": "!"}.get(state, "?")
-        return _wrapped(f"{mark} {assessment.reason}", f"state-{state}", width)
-    serious = [alert for alert in view.alerts if alert.level in ("warning", "error")]
-    if not serious or ending:
+        todo = " · ".join(part for part in (ending.hint, again) if part)
+        return [*lines, *_wrapped(f"→ {todo}", "foreground", width)] if todo else lines
+    if assessment and (state in SERIOUS or again):
+        words = f"{glyph(state)} {state}: {assessment.reason}"
+        return _wrapped(f"{words} · {again}" if again else words, f"state-{state}", width)
+    return []
+
+
+def _again(view: RunView) -> str:
+    return f"r starts it again {'from its last checkpoint' if view.checkpoint else 'from the beginning'}"
+
+
+def _newest_warning(view: RunView) -> list[tuple[Words, ...]]:
+    serious = _warnings(view)
+    if not serious:
         return []
     alert = serious[-1]
     hint: tuple[Words, ...] = ((alert.hint, "foreground"),) if alert.hint else ()
     return [((f"{MARKS[alert.level]} {alert.message}", LEVELS[alert.level]), *hint)]
+
+
+def _all_warnings(view: RunView) -> list[tuple[Words, ...]]:
+    """Everything that was warned of, once each, on one line: it still holds for what the run left behind."""
+    messages = list(dict.fromkeys(alert.message for alert in _warnings(view)))
+    if len(messages) < 2:
+        return _newest_warning(view)
+    return [((f"! {len(messages)} warnings: {'; '.join(messages)}", "warning"),)]
+
+
+def _warnings(view: RunView) -> list[Alert]:
+    return [alert for alert in view.alerts if alert.level in ("warning", "error")]
 
 
 def _wrapped(text: str, colour: str, width: int) -> list[tuple[Words, ...]]:
@@ -102,13 +138,13 @@ def _rate(view: RunView) -> str:
 
 def _speed(view: RunView) -> str:
     speed = view.latest("samples_per_second")
-    return f"{speed:.0f} samples/s" if speed is not None and not view.ending else ""
+    return f"{speed:.0f} samples/s" if speed is not None else ""
 
 
-def _checkpoint(view: RunView, now: float) -> str:
+def _checkpoint(view: RunView, now: float, over: bool) -> str:
     if not view.checkpoint:
         return ""
-    if view.ending:
+    if over:
         return f"checkpoint at epoch {view.checkpoint.epoch:.2f}"
     return f"checkpoint {_ago(now - view.checkpoint.time)}"
 

@@ -7,6 +7,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.widgets import Footer, Input, Static
 
+from engine.runs import control
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory
 from sqa_tui.actions import bindings_of
@@ -14,7 +15,7 @@ from sqa_tui.messages import RunsListed, WatcherFailed
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.run_rows import count_states, row_of
-from sqa_tui.states import ACTIVE, glyph
+from sqa_tui.states import ACTIVE, RESUMABLE, glyph
 from sqa_tui.watchers.run_list import RunListWatcher
 from sqa_tui.widgets.lines import Lines, Piece, TitleBar
 from sqa_tui.widgets.run_list import RunList, RunRow
@@ -143,6 +144,8 @@ class RunsScreen(BaseScreen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":
             return True if self._selected and self._selected.state in ACTIVE else None
+        if action == "resume":
+            return True if self._selected and self._selected.state in (RESUMABLE | {"paused"}) else None
         if action in ("open", "ask"):
             return True if self._selected else None
         return True
@@ -156,6 +159,16 @@ class RunsScreen(BaseScreen[None]):
         if not self.app.settings.confirm_stop or await self.app.push_screen_wait(question):
             stop_engine(RunDirectory(row.path))
             self.notify(f"{row.name} was asked to stop", markup=False)
+
+    def action_resume(self) -> None:
+        row = self._selected
+        if row is None:
+            return
+        if row.state == "paused":
+            control.request(RunDirectory(row.path), "resume")
+            self.notify(f"{row.name} was asked to go on", markup=False)
+        else:
+            self.app.start_again(row.path)
 
     @property
     def _selected(self) -> RunRow | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from textual.message import Message
 
 from engine.errors import plain
-from engine.runs.evidence import examine
+from engine.runs.evidence import Assessment, examine
 from engine.runs.paths import RunDirectory
 from engine.runs.reader import EventReader
 from sqa_tui.messages import WatcherFailed
@@ -120,6 +120,9 @@ class RunWatcher:
 
     def _assess(self) -> None:
         assessment, state = examine(self._directory)
+        if not self._directory.path.is_dir():
+            gone = f"the run's directory went away: {plain(str(self._directory.path))}"
+            assessment = Assessment("unknown", gone)
         self._send(RunAssessed(self._directory.path, assessment, state))
 
     def _read_log(self) -> None:

@@ -18,6 +18,7 @@ from sqa_tui.widgets.diff_pane import DiffPane
 
 SCORE = 6
 SPAN = 9
+"""Least cells of the column of places."""
 GAP = 2
 
 
@@ -96,19 +97,23 @@ class CandidateList(DiffPane, can_focus=True):
 
     def draw(self, width: int, height: int) -> list[CellRow]:
         answers = self.answered.answers if self.answered else []
-        rows = [self._line(item, width, place == self._cursor) for place, item in enumerate(answers[: height - 1])]
+        span = max([SPAN, *(len(_place(item)) for item in answers)])
+        shown = enumerate(answers[: height - 1])
+        rows = [self._line(item, width, span, place == self._cursor) for place, item in shown]
         return [*rows, *self._status_rows(width, height - len(rows))]
 
     def _status_rows(self, width: int, height: int) -> list[CellRow]:
         style = self.palette.style("state-failed" if self._failed else "muted")
         rows: list[CellRow] = []
-        for text in wrapped(self.status, width)[:height]:
+        lines = wrapped(self.status, width)
+        for number, text in enumerate(lines[:height]):
             row = CellRow(width, style)
-            row.put(0, text, style)
+            more = number == height - 1 and len(lines) > height
+            row.put_cut(0, " ".join(lines[number:]) if more else text, style)
             rows.append(row)
         return rows
 
-    def _line(self, candidate: Candidate, width: int, current: bool) -> CellRow:
+    def _line(self, candidate: Candidate, width: int, span: int, current: bool) -> CellRow:
         strength = 0.0 if not current else 0.28 if self.has_focus else 0.14
 
         def style(name: str) -> Style:
@@ -116,8 +121,8 @@ class CandidateList(DiffPane, can_focus=True):
 
         row = CellRow(width, style("foreground"))
         row.put(0, "▌" if current else " ", style("primary"))
-        place = width - SPAN
-        row.put(place, f"{candidate.start}–{candidate.end}".rjust(SPAN), style("muted"))
+        place = width - span
+        row.put(place, _place(candidate).rjust(span), style("muted"))
         place -= SCORE + GAP
         row.put(place, f"{candidate.score:.3f}".rjust(SCORE), style("mark" if current else "foreground"))
         row.put(2, _cut(plain(candidate.answer) or "no answer", max(place - GAP - 2, 1)), style("foreground"))
@@ -129,6 +134,10 @@ def describe_time(answered: Answered) -> str:
     parts = " + ".join(f"{plain(name)} {value:.1f}" for name, value in answered.milliseconds.items())
     windows = f"{answered.windows} window{'' if answered.windows == 1 else 's'}"
     return f"{answered.total_milliseconds:.1f} ms: {parts}, {windows}" if parts else windows
+
+
+def _place(candidate: Candidate) -> str:
+    return f"{candidate.start}–{candidate.end}"
 
 
 def _cut(text: str, width: int) -> str:

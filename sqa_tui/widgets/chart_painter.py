@@ -25,6 +25,9 @@ TINT = 0.14
 LANE_TINT = 0.5
 """How strongly a phase colours its name's row, 0…1."""
 
+UNIT = " epochs "
+"""What the x axis counts."""
+
 Layer = tuple[Columns, str, str]
 """Columns of a curve, its colour and its dash."""
 
@@ -107,18 +110,26 @@ class Painter:
         row.put(0, "╰", self._edge)
         row.put(width - 1, "╯", self._edge)
         frame, style = self._scale.frame, self._palette.style("chart-axis")
-        taken = (row.put_right(" epochs ", style, end=width - 1), width)
+        marks = axes.ticks(0.0, self._scale.end, max(frame.width // 12, 1))
+        taken = self._put_unit(row, marks[-1], width, style)
         covered = (0, 0)
         if self._look.crosshair is not None:
             text = f" {self._look.crosshair:.2f} "
             start = self._centred(self._look.crosshair, text)
             covered = (start, row.put(start, text, self._palette.style("mark", bold=True)))
-        for tick in axes.ticks(0.0, self._scale.end, max(frame.width // 12, 1)):
+        for tick in marks:
             text = f" {axes.tick_number(tick)} "
             start = self._centred(tick, text)
             if all(start + len(text) <= left or start >= right for left, right in (taken, covered)):
                 row.put(start, text, style)
         return row
+
+    def _put_unit(self, row: CellRow, last: float, width: int, style: Style) -> tuple[int, int]:
+        """Write what the axis counts, right of the last tick or, where that has no room, left of it."""
+        text = f" {axes.tick_number(last)} "
+        start = self._centred(last, text)
+        end = width - 1 if start + len(text) + len(UNIT) < width else start
+        return row.put_right(UNIT, style, end=end), end
 
     # parts of the plot
 

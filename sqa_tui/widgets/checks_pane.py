@@ -29,6 +29,11 @@ class ChecksPane(DiffPane):
         self.checks = None if checks is None else tuple(sorted(checks, key=lambda check: known.get(check.level, 0)))
         self.redraw()
 
+    @property
+    def lines_needed(self) -> int:
+        """Lines on which everything can be read, in the width there is."""
+        return sum(len(self._check_rows(check, self.size.width)) for check in self.checks or ())
+
     def draw(self, width: int, height: int) -> list[CellRow]:
         if self.checks is None:
             return [self._plain("checking …", width)]
@@ -36,7 +41,7 @@ class ChecksPane(DiffPane):
         if len(rows) > height:
             rows = self._shortened(self.checks, width)
         if len(rows) > height:
-            rows[height - 1 :] = [self._plain(f"… and {len(rows) - height + 1} more lines", width)]
+            rows[max(height - 1, 0) :] = [self._plain(f"… and {len(rows) - height + 1} more lines: v shows all", width)]
         return rows
 
     def _shortened(self, checks: Sequence[Check], width: int) -> list[CellRow]:

@@ -45,7 +45,7 @@ class Lines(DiffPane):
     def _drawn_line(self, line: Line, width: int) -> CellRow:
         row, x = CellRow(width, self.palette.style("foreground")), 0
         for piece in line:
-            x = row.put(x, piece.text, self.palette.style(piece.colour, bold=piece.bold))
+            x = row.put_cut(x, piece.text, self.palette.style(piece.colour, bold=piece.bold))
         return row
 
 

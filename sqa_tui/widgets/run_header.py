@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqa_tui.formatting import duration, progress_bar
+from rich.cells import cell_len
+
+from sqa_tui.formatting import cut_middle, duration, progress_bar
 from sqa_tui.states import glyph
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
+
+LEAST_NAME = 12
+"""Cells that the name of a run has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +52,24 @@ class RunHeader(DiffPane):
         status, row = self._status, CellRow(width)
         colour = self.palette.style(f"state-{status.state or 'unknown'}", bold=True)
         x = row.put(1, f"{glyph(status.state) if status.state else '…'} ", colour)
-        x = row.put_cut(x, status.name, self.palette.style("emphasis", bold=True), end=x + max(width // 4, 12))
-        x = row.put(x + 2, status.state or "reading", colour)
-        x = self._put_progress(row, x + 2, width)
-        for text in (_time_left(status), status.device):
-            x = row.put(x + 2, text, self.palette.style("foreground")) if text else x
+        facts = self._facts(width)
+        room = width - x - 1 - sum(2 + cell_len(text) for text, _ in facts)
+        name = cut_middle(status.name, max(room, width // 4, LEAST_NAME))
+        x = row.put(x, name, self.palette.style("emphasis", bold=True))
+        for text, shade in facts:
+            x = row.put(x + 2, text, self.palette.style(shade) if shade else colour)
         if status.reason and width - x > 16:
             row.put_cut(x + 3, status.reason, self.palette.style("muted"), end=width - 1)
         return [row]
 
-    def _put_progress(self, row: CellRow, x: int, width: int) -> int:
+    def _facts(self, width: int) -> list[tuple[str, str]]:
+        """What follows the name, each with the theme variable of its colour; the state has its own."""
         status = self._status
-        x = row.put(x, _epochs(status), self.palette.style("foreground"))
-        if status.progress is None:
-            return x
-        bar = progress_bar(status.progress, 24 if width >= 130 else 14 if width >= 100 else 8)
-        x = row.put(x + 2, bar, self.palette.style("chart-1"))
-        return row.put(x + 1, f"{status.progress * 100:3.0f} %", self.palette.style("emphasis"))
+        facts = [(status.state or "reading", ""), (_epochs(status), "foreground")]
+        if status.progress is not None:
+            bar = progress_bar(status.progress, 24 if width >= 130 else 14 if width >= 100 else 8)
+            facts += [(bar, "chart-1"), (f"{status.progress * 100:.0f} %".rjust(5), "emphasis")]
+        return facts + [(text, "foreground") for text in (_time_left(status), status.device) if text]
 
 
 def _epochs(status: RunStatus) -> str:

@@ -12,7 +12,7 @@ from textual import events
 from textual.message import Message
 
 from sqa_tui.actions import bindings_of
-from sqa_tui.formatting import number, percent, progress_bar, sparkline
+from sqa_tui.formatting import cut_middle, number, percent, progress_bar, sparkline
 from sqa_tui.states import glyph
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
@@ -176,7 +176,7 @@ class RunList(DiffPane, can_focus=True):
         self.move(-1)
 
     def draw(self, width: int, height: int) -> list[CellRow]:
-        columns, name_width = _fit(width)
+        columns, name_width = _fit(width, max((cell_len(row.name) for row in self.rows), default=0))
         room = max(height - 1, 1)
         self._top = min(max(self._top, self._cursor - room + 1), self._cursor, max(len(self.rows) - room, 0))
         lines = [self._titles(width, columns, name_width)] if self.rows else []
@@ -205,7 +205,7 @@ class RunList(DiffPane, can_focus=True):
         line = CellRow(width, style("foreground"))
         line.put(0, "▌" if current else " ", style("primary"))
         line.put(2, glyph(row.state), style(_state_colour(row)))
-        line.put(LEFT, _cut(row.name, name_width), style("foreground"))
+        line.put(LEFT, cut_middle(row.name, name_width), style("foreground"))
         x = LEFT + name_width + GAP
         for column in columns:
             text = column.text(row)
@@ -222,10 +222,12 @@ _REASON = 16
 """Least cells for a run's reason; below that the detail under the list is the only place for it."""
 
 
-def _fit(width: int) -> tuple[list[Column], int]:
+def _fit(width: int, longest: int) -> tuple[list[Column], int]:
+    """The columns there is room for, and the cells of a name: more than usual where the reason still has enough."""
     columns = [column for column in COLUMNS if width >= column.needs]
     rest = width - LEFT - GAP - sum(column.width + GAP for column in columns)
-    return columns, min(max(rest, NAME[0]), NAME[1])
+    most = max(NAME[1], min(longest, rest - 2 * _REASON))
+    return columns, min(max(rest, NAME[0]), most)
 
 
 def _cut(text: str, width: int) -> str:
