@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.runs.spec import RunSpec
 
 RECIPE_FILE = "recipe.yaml"
 _STATE_FILE = "trainer_state.json"
+_ORIGIN_FILE = "sqa_run.json"
+LOCK_FILE = ".sqa-tui.lock"
+_ANEW = "choose another folder or add --overwrite_output_dir"
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
@@ -30,15 +35,49 @@ def write_recipe(folder: Path, text: str | None) -> None:
         (folder / RECIPE_FILE).write_text(text, encoding="utf-8")
 
 
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint in `folder`; one that was cut off while it was written does not count."""
+@dataclass(frozen=True)
+class Origin:
+    """Which run wrote a checkpoint, of which model, with which recipe (SHA-256 of its text)."""
+
+    run: str
+    model: str
+    recipe: str | None
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Origin:
+        return cls(spec.id, spec.model_path, spec.recipe.sha256 if spec.recipe else None)
+
+    def write(self, checkpoint: Path) -> None:
+        """Leave the origin in a checkpoint."""
+        (checkpoint / _ORIGIN_FILE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, checkpoint: Path) -> Origin | None:
+        """The origin of a checkpoint; None where it does not say."""
+        try:
+            found = json.loads((checkpoint / _ORIGIN_FILE).read_text(encoding="utf-8"))
+            return cls(str(found["run"]), str(found["model"]), found["recipe"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    path: Path
+    step: int
+    origin: Origin | None
+
+
+def checkpoints(folder: Path) -> list[Checkpoint]:
+    """The complete checkpoints in `folder`, oldest step first; one that was cut off while written does not count."""
     try:
         names = os.listdir(folder)
     except OSError:
-        return None
+        return []
     found = [(int(match[1]), folder / name) for name in names if (match := _CHECKPOINT.fullmatch(name))]
-    complete = [item for item in found if _is_complete(item[1])]
-    return max(complete)[1] if complete else None
+    return [Checkpoint(path, step, Origin.read(path)) for step, path in sorted(found) if _is_complete(path)]
 
 
 def _is_complete(checkpoint: Path) -> bool:
@@ -49,21 +88,30 @@ def _is_complete(checkpoint: Path) -> bool:
         return False
 
 
-def check_output_folder(folder: Path, *, overwrite: bool, own: bool = False) -> Path | None:
-    """The checkpoint in `folder` to go on from, if any; `own`: the run has written there before.
+def own_checkpoint(folder: Path, run: str, max_steps: int) -> Checkpoint | None:
+    """The newest checkpoint that this very run wrote; with `max_steps` > 0 one from before its last step."""
+    own = [found for found in checkpoints(folder) if found.origin is not None and found.origin.run == run]
+    return max((found for found in own if max_steps <= 0 or found.step < max_steps), key=_step, default=None)
 
-    Raises `UserError` where the folder holds something else.
+
+def found_checkpoint(folder: Path, origin: Origin | None, *, overwrite: bool) -> Checkpoint | None:
+    """The checkpoint of another run in the output folder that a new run of `origin` goes on from, if any.
+
+    Raises `UserError` where the folder holds something else, or a checkpoint of another model or recipe.
     """
-    if own:
-        return last_checkpoint(folder)
     if overwrite or not folder.exists():
         return None
     if not folder.is_dir():
         raise UserError(f"--output_dir {folder} is not a folder", "choose another one")
-    checkpoint = last_checkpoint(folder)
-    if checkpoint is None and any(folder.iterdir()):
-        raise UserError(
-            f"--output_dir {folder} is not empty and holds no checkpoint",
-            "choose another folder or add --overwrite_output_dir",
-        )
-    return checkpoint
+    newest = max(checkpoints(folder), key=_step, default=None)
+    if newest is None and any(path.name != LOCK_FILE for path in folder.iterdir()):
+        raise UserError(f"--output_dir {folder} is not empty and holds no checkpoint", _ANEW)
+    if newest is not None and origin is not None and newest.origin is not None:
+        for what in ("model", "recipe"):
+            if getattr(newest.origin, what) != getattr(origin, what):
+                raise UserError(f"{newest.path} is of a run with another {what}", _ANEW)
+    return newest
+
+
+def _step(checkpoint: Checkpoint) -> int:
+    return checkpoint.step

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import transformers
 
 from engine.errors import UserError
 from engine.question_answering.arguments import METADATA
-from engine.question_answering.artifacts import check_output_folder
+from engine.question_answering.artifacts import Origin, found_checkpoint, own_checkpoint
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
 from engine.question_answering.scoring import longest_input, window_settings
 from engine.question_answering.setup import (
@@ -70,8 +71,7 @@ def prepare(
     for note in arguments.notes:
         say(note, level="info")
     recipe = _recipe(spec)
-    own = again or Path(spec.output_dir) == recorder.directory.output
-    checkpoint = _checkpoint(arguments, Path(spec.output_dir), own)
+    checkpoint = _checkpoint(spec, arguments, again)
     transformers.utils.logging.disable_progress_bar()
     transformers.set_seed(arguments.training.seed)
     loaded = load_model(arguments, spec.model_path, say)
@@ -93,6 +93,7 @@ def prepare(
     trainer = QuestionAnsweringTrainer(
         manager=manager,
         recorder=recorder,
+        origin=Origin.of(spec),
         questions=(lambda: questions or inputs.questions()) if inputs.has("evaluate") else None,
         recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
         model=model,
@@ -103,6 +104,7 @@ def prepare(
         processing_class=tokenizer,
     )
     callbacks = _add_callbacks(trainer, teacher, state, arguments)
+    _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again)
     if windows is not None and recipe is not None:
         _advise(recipe, callbacks.recipe.context, say)
     return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
@@ -114,17 +116,35 @@ def _recipe(spec: RunSpec) -> Recipe | None:
     return parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
 
 
-def _checkpoint(arguments: EngineArguments, output: Path, own: bool) -> Path | None:
-    """The checkpoint to go on from: the one named, else the newest in the output folder."""
-    named = arguments.training.resume_from_checkpoint
+def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool) -> Path | None:
+    """The checkpoint to go on from: this run's own newest, else the one named, else another run's in its folder."""
+    training, output = arguments.training, Path(spec.output_dir)
+    if not training.do_train:
+        return None
+    own = own_checkpoint(output, spec.id, training.max_steps) if again else None
+    if own is not None:
+        return own.path
+    named = training.resume_from_checkpoint
     if named is not None and named.lower() not in ("true", "false"):
         if not (Path(named) / "trainer_state.json").is_file():
             raise UserError(f"--resume_from_checkpoint {named} is no checkpoint", "name a folder checkpoint-<step>")
         return Path(named)
-    if not arguments.training.do_train:
+    if again:
         return None
-    overwrite = arguments.training.overwrite_output_dir and named is None
-    return check_output_folder(output, overwrite=overwrite, own=own)
+    found = found_checkpoint(output, Origin.of(spec), overwrite=training.overwrite_output_dir and named is None)
+    return None if found is None else found.path
+
+
+def _refuse_finished(checkpoint: Path | None, total_steps: int, again: bool) -> None:
+    """Another run's checkpoint from which nothing is left to train: going on would only spoil its model."""
+    if checkpoint is None or again:
+        return
+    step = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
+    if step >= total_steps:
+        raise UserError(
+            f"{checkpoint} is finished already (step {step} of {total_steps})",
+            "add --overwrite_output_dir to start anew, or choose another folder",
+        )
 
 
 def _saved_state(checkpoint: Path | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.errors import UserError, plain
 from engine.question_answering.arguments import CommonTraining
-from engine.question_answering.artifacts import check_output_folder
+from engine.question_answering.artifacts import LOCK_FILE, found_checkpoint
 from engine.question_answering.data import peek
 from engine.question_answering.examples import Purpose
 from engine.question_answering.model_checks import ModelFacts
@@ -18,6 +18,7 @@ from engine.question_answering.problem import Problem
 from engine.recipes import Recipe, RecipeError, load_recipe
 from engine.recipes.advice import warnings
 from engine.recipes.support import unsupported
+from engine.runs.lock import probe
 from engine.runs.paths import runs_root
 
 _TASKS = ("do_train", "do_eval", "do_predict", "one_shot")
@@ -95,11 +96,13 @@ def check_output(arguments: Mapping[str, Any], model: ModelFacts | None) -> list
     found: list[Problem] = []
     if written and arguments.get("do_train"):
         try:
-            checkpoint = check_output_folder(folder, overwrite=bool(arguments.get("overwrite_output_dir")))
+            checkpoint = found_checkpoint(folder, None, overwrite=bool(arguments.get("overwrite_output_dir")))
         except UserError as error:
             return [Problem.of("output", error)]
+        if probe(folder / LOCK_FILE) == "held":
+            return [Problem("error", "output", f"another run writes to {folder}", "choose --output_dir elsewhere")]
         if checkpoint is not None:
-            found.append(Problem("info", "output", f"the run goes on from {checkpoint}"))
+            found.append(Problem("info", "output", f"the run goes on from {checkpoint.path}"))
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         return [*found, Problem("error", "output", f"no permission to write in {existing}", "choose --output_dir")]

@@ -13,7 +13,7 @@ import torch
 from accelerate.utils import extract_model_from_parallel
 from transformers import Trainer
 
-from engine.question_answering.artifacts import save_tokenizer, write_recipe
+from engine.question_answering.artifacts import Origin, save_tokenizer, write_recipe
 from engine.question_answering.evaluation import Predictions, QuestionSet
 from engine.question_answering.failures import StoppedError
 from engine.question_answering.network import torch_logits
@@ -67,8 +67,8 @@ class RecipeScheduler:
 class QuestionAnsweringTrainer(Trainer):
     """Trains on question-answering windows, lets the sparsification manager act, and scores answers when evaluating.
 
-    The manager's structure must be prepared before. `questions` makes the set to evaluate on when it is first needed,
-    `recipe_text` is written beside every saved model.
+    The manager's structure must be prepared before. `origin` is left in every checkpoint, `questions` makes the set to
+    evaluate on when it is first needed, `recipe_text` is written beside every saved model.
     """
 
     args: TrainingArguments
@@ -78,6 +78,7 @@ class QuestionAnsweringTrainer(Trainer):
         *,
         manager: SparsificationManager,
         recorder: RunRecorder,
+        origin: Origin,
         questions: Callable[[], QuestionSet] | None = None,
         recipe_text: str | None = None,
         **settings: Any,
@@ -85,6 +86,7 @@ class QuestionAnsweringTrainer(Trainer):
         super().__init__(**settings)
         self.manager = manager
         self.recorder = recorder
+        self.origin = origin
         self.recipe_text = recipe_text
         self.losses = StepLosses()
         self.gradient_norm: float | None = None
@@ -221,7 +223,10 @@ class QuestionAnsweringTrainer(Trainer):
         folder = Path(output_dir or str(self.args.output_dir))
         save_tokenizer(self.processing_class, folder)
         write_recipe(folder, self.recipe_text)
-        if _internal_call and self.manager.training is not None:
+        if not _internal_call:
+            return
+        self.origin.write(folder)
+        if self.manager.training is not None:
             torch.save(self.manager.state_dict(), folder / SPARSIFICATION_FILE)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,16 @@ from typing import Any
 import torch
 
 from engine.errors import UserError
+from engine.question_answering.artifacts import LOCK_FILE
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
 from engine.question_answering.network import write_samples
 from engine.question_answering.preparation import PreparedRun, prepare
-from engine.question_answering.setup import (
-    Announcer,
-)
+from engine.question_answering.setup import Announcer
 from engine.question_answering.training_arguments import EngineArguments, engine_arguments
 from engine.recipes import Recipe
 from engine.recipes.phases import phases
+from engine.runs.lock import EngineLock, LockBusyError
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
@@ -44,6 +46,33 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, aga
 
     Raises `UserError`, `RunFailure` or `StoppedError`.
     """
+    with _held(Path(spec.output_dir)):
+        _run(spec, arguments, recorder, again)
+
+
+@contextlib.contextmanager
+def _held(output: Path) -> Generator[None]:
+    """Keep other runs out of the output folder; one that was made for nothing goes again."""
+    made = not output.exists()
+    lock = EngineLock(output / LOCK_FILE)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except LockBusyError as error:
+        raise UserError(f"another run writes to {output}", "choose --output_dir elsewhere, or wait for it") from error
+    except OSError as error:
+        raise UserError(f"cannot write to {output}: {error.strerror}", "choose --output_dir elsewhere") from error
+    try:
+        yield
+    finally:
+        (output / LOCK_FILE).unlink(missing_ok=True)
+        lock.release()
+        if made:
+            with contextlib.suppress(OSError):
+                output.rmdir()  # succeeds only where nothing was written
+
+
+def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again: bool) -> None:
     say = Announcer(recorder)
     with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
         prepared = prepare(spec, arguments, recorder, say, again)
@@ -59,13 +88,19 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, aga
         _train(prepared)
     if recorder.stop_requested:
         return
-    if arguments.training.do_eval:
+    _finish(prepared)
+
+
+def _finish(prepared: PreparedRun) -> None:
+    """What is asked for beside the training: scores, predictions, samples, the exported model."""
+    spec, training = prepared.spec, prepared.arguments.training
+    if training.do_eval:
         _evaluate(prepared)
-    if arguments.training.do_predict:
+    if training.do_predict:
         _predict(prepared)
     _write_samples(prepared)
-    if spec.export or arguments.training.export or prepared.callbacks.control.export_wanted:
-        export_model(Path(spec.output_dir), recorder)
+    if spec.export or training.export or prepared.callbacks.control.export_wanted:
+        export_model(Path(spec.output_dir), prepared.recorder)
     _publish(prepared)
 
 
