@@ -11,6 +11,7 @@ from engine.recipes import RecipeError, load_recipe
 from engine.recipes.timeline import Timeline, timeline
 from engine.runs.launch import create_run, start_engine
 from engine.runs.paths import RunDirectory
+from sqa_tui.paths import home_problem
 
 STEPS_PER_EPOCH = 100
 """Steps an epoch has in the picture of a recipe, where the number of questions is not known yet."""
@@ -30,12 +31,19 @@ def checks(argv: Sequence[str], recipe: str, variables: str) -> list[Check]:
     from engine.question_answering.preflight import check_run, parse_light
 
     in_recipe = recipe_problems(recipe, variables)
+    at_home = home_checks()
     try:
         found = check_run(parse_light(list(argv)))
     except UserError as error:
-        return [*in_recipe, Check("error", plain(error.message), plain(error.hint))]
+        return [*at_home, *in_recipe, Check("error", plain(error.message), plain(error.hint))]
     rest = [one for one in found if not (in_recipe and one.subject == "recipe" and one.level == "error")]
-    return [*in_recipe, *(Check(one.level, plain(one.message), plain(one.hint)) for one in rest)]
+    return [*at_home, *in_recipe, *(Check(one.level, plain(one.message), plain(one.hint)) for one in rest)]
+
+
+def home_checks() -> list[Check]:
+    """What keeps runs from being kept at all."""
+    problem = home_problem()
+    return [Check("error", problem)] if problem else []
 
 
 def recipe_problems(recipe: str, variables: str) -> list[Check]:

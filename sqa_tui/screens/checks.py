@@ -18,7 +18,7 @@ from sqa_tui.widgets.lines import TitleBar
 class ChecksScreen(BaseScreen[None]):
     """The findings in their order: errors first."""
 
-    CSS = "ChecksScreen #page { padding: 0 2; }"
+    CSS = "ChecksScreen #page { padding: 0 2; } ChecksScreen #all { height: auto; }"
     BINDINGS = bindings_of("checks")
     AUTO_FOCUS = "#page"
 
@@ -29,19 +29,10 @@ class ChecksScreen(BaseScreen[None]):
     def compose(self) -> ComposeResult:
         yield TitleBar("Checks")
         with VerticalScroll(id="page"):
-            yield ChecksPane(id="all")
+            pane = ChecksPane(id="all")
+            pane.show(self._found)
+            yield pane
         yield Footer(show_command_palette=False)
-
-    def on_mount(self) -> None:
-        self.query_one(ChecksPane).show(self._found)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._make_room)
-
-    def _make_room(self) -> None:
-        pane = self.query_one(ChecksPane)
-        pane.styles.height = pane.lines_needed
-        self.call_after_refresh(pane.redraw)
 
     def action_back(self) -> None:
         self.dismiss()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.geometry import Size
+
 from sqa_tui.formatting import short_stubs, wrapped
 from sqa_tui.launching import Check
 from sqa_tui.widgets.cells import CellRow
@@ -29,10 +31,9 @@ class ChecksPane(DiffPane):
         self.checks = None if checks is None else tuple(sorted(checks, key=lambda check: known.get(check.level, 0)))
         self.redraw()
 
-    @property
-    def lines_needed(self) -> int:
-        """Lines on which everything can be read, in the width there is."""
-        return sum(len(self._check_rows(check, self.size.width)) for check in self.checks or ())
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Lines on which everything can be read, for a pane of automatic height."""
+        return sum(len(self._check_rows(check, width)) for check in self.checks or ())
 
     def draw(self, width: int, height: int) -> list[CellRow]:
         if self.checks is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -244,3 +245,42 @@ async def test_a_folder_without_a_model_is_refused_in_one_line(app: AskApp, tmp_
         app.screen.query_one("#typed", Input).value = str(tmp_path)
         await pilot.press("enter")
         await until(pilot, lambda: "no model.onnx in it" in said(app))
+
+
+async def test_keys_of_the_screen_work_in_the_context(app: AskApp, model: Path) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, model)
+        context(app).focus()
+        for key, opens in (("f6", PickScreen), ("f4", PickScreen)):
+            await pilot.press(key)
+            await until(pilot, lambda opens=opens: isinstance(app.screen, opens))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, AskScreen))
+            assert app.focused is context(app)
+        await pilot.press("f3")
+        await until(pilot, lambda: context(app).text)
+        await pilot.press("f5")
+        await until(pilot, lambda: panel(app).answered)
+
+
+async def test_two_models_of_one_name_can_be_told_apart_and_read(app: AskApp, model: Path) -> None:
+    twins = [model.with_name(name) / "pruned80" for name in ("monday", "tuesday")]
+    for twin in twins:
+        twin.mkdir(parents=True)
+        (twin / "model.onnx").write_bytes(b"onnx")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, twins[0])
+        await pilot.press("f6")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        app.screen.query_one("#typed", Input).value = str(twins[1])
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, AskScreen) and "Ready" in panel(app, "second").status)
+        word = "a-very-long-word-that-is-not-cut"
+        context(app).text = f"{' ' * 25_000}{word}"
+        await ask(app, pilot, word)
+        await until(pilot, lambda: panel(app).answered and panel(app, "second").answered)
+        await pilot.pause()
+        text = screen_text(app)
+        assert "pruned80 (monday)" in text
+        assert "pruned80 (tuesday)" in text
+        assert len(re.findall(rf"▌ {word} .* 25000–25032 │", text)) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from engine.zoo.demo.publish import train_command
 from sqa_tui.app import SqaApp
 from sqa_tui.launching import Launched
 from sqa_tui.run_form import DEMO, RunChoices, presets
+from sqa_tui.screens.checks import ChecksScreen
 from sqa_tui.screens.new_run import NewRunScreen
 from sqa_tui.screens.pick import PickScreen
 from sqa_tui.screens.run import RunScreen
@@ -219,3 +221,65 @@ def test_the_slug_names_the_model_and_what_becomes_of_it() -> None:
     assert RunChoices(f"{DEMO}base-none", f"{DEMO}pruned80_quant-none").slug() == "bert-demo-pruned80-quant"
     assert RunChoices(model="/models/[x]", recipe="my/recipe 90.yaml").slug() == "x-recipe-90"
     assert RunChoices(model="bert-base-uncased").slug() == "bert-base-uncased-dense"
+
+
+async def test_start_pressed_twice_starts_one_run(app: NewRunApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    go_on = threading.Event()
+
+    def slow(argv: Sequence[str], slug: str) -> Launched:
+        begun.append(slug)
+        assert go_on.wait(30)
+        return Launched(make_run(slug), None)
+
+    monkeypatch.setattr(app, "launcher", slow)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        await pilot.press("f5")
+        await until(pilot, lambda: begun)
+        await pilot.press("f5", "f5")
+        go_on.set()
+        await until(pilot, lambda: isinstance(app.screen, RunScreen))
+        await app.workers.wait_for_complete()
+    assert len(begun) == 1
+
+
+async def test_typing_goes_on_at_the_end_of_a_value(app: NewRunApp) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await opened(app, pilot)
+        before = screen.choices.arguments
+        screen.query_one(FormList).select("arguments")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, PickScreen))
+        await pilot.press(*" -x", "enter")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.choices.arguments == f"{before} -x"
+
+
+async def test_every_error_can_be_read_in_a_small_terminal(app: NewRunApp, tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("modifiers:\n" + "".join(f"  - !NoSuch{number}Modifier {{}}\n" for number in range(9)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot)
+        await put(app, pilot, "recipe", str(recipe))
+        await until(pilot, lambda: "more lines: v shows all" in screen_text(app))
+        await pilot.press("v")
+        await until(pilot, lambda: isinstance(app.screen, ChecksScreen))
+        await until(pilot, lambda: "NoSuch0Modifier" in screen_text(app))
+        await pilot.press("end")
+        await until(pilot, lambda: "NoSuch8Modifier" in screen_text(app) and "more lines" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
+
+
+async def test_a_home_that_cannot_be_made_is_said(
+    app: NewRunApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SQA_HOME", str(tmp_path / "file" / "home"))
+    async with app.run_test(size=(160, 45), notifications=True) as pilot:
+        await until(pilot, lambda: "nothing can be kept in" in said(app))
+        screen = await opened(app, pilot)
+        (first, *_) = screen.query_one(ChecksPane).checks or ()
+        assert first.level == "error"
+        assert "Not a directory; set SQA_HOME to another folder" in first.text

@@ -7,14 +7,20 @@ from typing import Any
 
 import pytest
 from app_cases import FINISHED, SIZES, failed, finished, make_run, metric, said, screen_text, screen_words, start, until
+from rich.cells import cell_len
 from textual.geometry import Region
 from textual.widgets import Input
 
+from engine.errors import UserError
+from engine.runs.evidence import Assessment
 from engine.runs.paths import RunDirectory
+from engine.runs.state import RunState
 from sqa_tui.app import SqaApp
+from sqa_tui.formatting import cut_middle
 from sqa_tui.screens import runs as runs_screen
 from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.run import RunScreen
+from sqa_tui.screens.run_rows import useful_reason
 from sqa_tui.screens.runs import RunsScreen
 from sqa_tui.settings import Settings
 from sqa_tui.states import GLYPHS
@@ -202,3 +208,56 @@ async def test_a_list_that_cannot_be_read_says_why_and_goes_on(app: SqaApp, isol
         make_run("demo", *FINISHED, finished())
         await until(pilot, lambda: shown(app))
         assert "finished" in app.screen.query_one("#detail", Lines).text
+
+
+async def test_a_run_that_was_killed_goes_on_from_the_list(app: SqaApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[RunDirectory] = []
+    monkeypatch.setattr("sqa_tui.launching.start_engine", started.append)
+    made = make_run("dead", start(), metric(10, loss=1.0))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app))
+        assert "r Resume" in screen_text(app)
+        await pilot.press("r")
+        await until(pilot, lambda: "dead starts again" in said(app))
+        assert started == [made]
+
+
+async def test_why_a_run_cannot_go_on_is_one_line(app: SqaApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_run: RunDirectory) -> None:
+        raise UserError("dead has an engine already", "stop it first")
+
+    monkeypatch.setattr("sqa_tui.launching.start_engine", refuse)
+    make_run("dead", start(), metric(10, loss=1.0))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app))
+        for _ in range(2):
+            await pilot.press("r")
+            await app.workers.wait_for_complete()
+        await until(pilot, lambda: said(app).count("has an engine already") == 2)
+
+
+async def test_long_names_keep_their_ends_and_warnings_stay(app: SqaApp) -> None:
+    alert = {"kind": "alert", "level": "warning", "message": f"cut {'very ' * 30}short"}
+    for number in (1, 2):
+        make_run(f"bert-demo-pruned80-quant-{number}", *FINISHED[:-1], alert, FINISHED[-1])
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: len(shown(app)) == 2)
+        text = screen_text(app)
+        for number in (1, 2):
+            assert re.search(rf"bert\S*-quant-{number} ", text)
+        (warning,) = [line for line in text.splitlines() if "! cut very" in line]
+        assert warning.rstrip().endswith("…")
+
+
+def test_the_evidence_of_a_living_run_begins_with_what_changes() -> None:
+    state = RunState(text="loads the model")
+    told = Assessment("starting", "lock held by process 7; last event 3 s ago")
+    assert useful_reason(told, state) == "loads the model; last event 3 s ago; lock held by process 7"
+    dead = Assessment("killed", "lock free, no exit event; last event 3 s ago")
+    assert useful_reason(dead, state) == dead.reason
+
+
+def test_a_cut_name_keeps_its_end() -> None:
+    assert cut_middle("short", 5) == "short"
+    assert cut_middle("bert-demo-pruned80-quant-2", 12) == "bert-…uant-2"
+    assert cell_len(cut_middle("日本語日本語日本語", 8)) == 8

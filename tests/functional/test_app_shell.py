@@ -219,3 +219,17 @@ def test_the_app_needs_a_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
         monkeypatch.setattr("sys.stdout", out)
         with pytest.raises(UserError, match="needs a terminal"):
             run_app()
+
+
+async def test_ctrl_c_says_which_key_quits() -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: "q quits; runs go on" in said(app))
+
+
+def test_settings_that_cannot_be_read_are_not_called_bad_toml(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot read .*settings\.toml: Not a directory.*SQA_HOME"):
+        load_settings(tmp_path / "file" / "settings.toml")

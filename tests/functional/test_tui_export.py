@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import threading
 from pathlib import Path
@@ -12,7 +13,7 @@ import sample_run
 from engine.errors import UserError
 from engine.runs.paths import RunDirectory
 from sqa_tui.watchers import exporter
-from sqa_tui.watchers.exporter import deployment_of, start_export
+from sqa_tui.watchers.exporter import deployment_of, is_exporting, start_export
 
 EXPORTER = """#!/bin/sh
 # Called as: python -m engine.export --task question-answering --model_path OUTPUT
@@ -66,3 +67,20 @@ def test_a_failure_is_told_with_the_exporters_words(
 def test_a_run_that_saved_nothing_has_nothing_to_export(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no model"):
         start_export(sample_run.make_run(tmp_path), lambda _said, _well: None)
+
+
+def test_a_second_export_is_refused_while_one_works(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, gate = tmp_path / "exporter", tmp_path / "gate"
+    os.mkfifo(gate)
+    program.write_text(EXPORTER.format(act=f'read line < "{gate}"'))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(exporter.sys, "executable", str(program))
+    ended = threading.Event()
+    start_export(run, lambda _said, _well: ended.set())
+    with pytest.raises(UserError, match="being exported already"):
+        start_export(run, lambda _said, _well: None)
+    gate.write_text("go\n")
+    assert ended.wait(30)
+    assert not is_exporting(run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -322,3 +323,99 @@ async def test_every_theme_is_drawn(run: RunDirectory, theme: str) -> None:
         app.export_screenshot()
         assert "prune" in shown(app)
         assert isinstance(screen.query_one("#layers"), LayersPane)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[RunDirectory]:
+    """The runs whose engine was to be started again; none gets one."""
+    asked: list[RunDirectory] = []
+    monkeypatch.setattr("sqa_tui.launching.start_engine", lambda run: asked.append(run))
+    return asked
+
+
+async def test_a_killed_run_is_started_again_once(run: RunDirectory, started: list[RunDirectory]) -> None:
+    async with opened(run, (80, 24)) as (app, screen, pilot):
+        words = " ".join(shown(app).split())
+        assert "r starts it again from its last checkpoint" in words
+        assert "r Resume" in words
+        assert "q Quit" in words
+        await pilot.press("r", "r")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert started == [run]
+        assert any("starts again" in note.message for note in app._notifications)
+        assert screen.run_directory == run
+
+
+async def test_a_dead_run_promises_nothing(run: RunDirectory) -> None:
+    async with opened(run, (120, 32)) as (_, screen, __):
+        words = screen.query_one("#next", SegmentsLine).text
+        assert "checkpoint at epoch" in words
+        for promise in ("mask update", "evaluation at", "ends at", "samples/s"):
+            assert promise not in words
+
+
+async def test_a_live_run_has_its_keys_in_the_footer_and_none_to_resume(living: RunDirectory) -> None:
+    async with opened(living, (80, 24)) as (app, _, pilot):
+        last = shown(app).splitlines()[-1]
+        assert "q Quit" in last
+        assert "Stop" in last
+        assert "Resume" not in last
+        await pilot.press("r")
+        assert list(living.control.iterdir()) == []
+
+
+async def test_damage_of_the_log_is_said_first(run: RunDirectory) -> None:
+    with run.events_file.open("ab") as file:
+        file.write(b"{not an event}\n")
+    async with opened(run, (80, 24)) as (app, screen, pilot):
+        await until(pilot, lambda: screen.view.bad_lines)
+        await pilot.pause()
+        assert screen.query_one("#next", SegmentsLine).text.startswith("! 1 damaged line in the log")
+        assert "! 1 damaged line in the log" in shown(app)
+
+
+async def test_warnings_of_a_finished_run_stay(run: RunDirectory) -> None:
+    alert = {"v": 1, "t": time.time(), "kind": "alert", "level": "warning", "hint": "", "step": 479}
+    ends = {"v": 1, "seq": 10**6 + 3, "t": time.time(), "kind": "exit", "outcome": "finished", "reason": "all"}
+    alerts = [
+        {**alert, "seq": 10**6 + place, "message": words} for place, words in enumerate(("too short", "cut", "cut"))
+    ]
+    sample_run.write_events(run, [*alerts, ends])
+    async with opened(run, (80, 24)) as (app, screen, pilot):
+        await until(pilot, lambda: screen.assessment and screen.assessment.state == "finished")
+        await pilot.pause()
+        assert "! 2 warnings: too short; cut" in shown(app)
+
+
+async def test_exporting_again_asks_and_names_the_folder(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    exports: list[RunDirectory] = []
+    monkeypatch.setattr("sqa_tui.screens.run_steering.start_export", lambda run, _ended: exports.append(run))
+    folder = run.output / "deployment"
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(b"onnx")
+    async with opened(run, (120, 32)) as (app, _, pilot):
+        for key, asked in (("n", []), ("y", [run])):
+            await pilot.press("x")
+            await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            said = "".join(shown(app).replace("│", " ").split())
+            assert "Itreplacesthemodelin" in said
+            assert "output/deployment" in said
+            await pilot.press(key)
+            await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
+            assert exports == asked
+
+
+async def test_a_run_whose_directory_goes_away_says_so(run: RunDirectory) -> None:
+    async with opened(run, (80, 24)) as (app, screen, pilot):
+        run.path.rename(run.path.with_name("elsewhere"))
+        await until(pilot, lambda: screen.assessment and "went away" in screen.assessment.reason)
+        await pilot.pause()
+        assert "the run's directory went away" in shown(app)
+
+
+async def test_the_end_of_a_long_name_is_seen(tmp_path: Path) -> None:
+    directory = sample_run.make_run(tmp_path, "bert-demo-pruned80-quant-none-2")
+    sample_run.write_events(directory, sample_run.events(until_epoch=1.0))
+    async with opened(directory, (80, 24)) as (app, _, __):
+        assert re.search(r"☠ bert-d\S+…\S*quant-none-2  killed", shown(app).splitlines()[0])
