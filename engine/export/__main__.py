@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from engine.command_line import Parser
 from engine.errors import UserError, plain, run_program
 from engine.pipeline.deployment import MODEL_FILE
 
@@ -22,18 +23,16 @@ TASKS = ("question-answering", "qa")
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; exit codes are 1 where the exported file is wrong and 2 for bad input."""
-    options = build_parser().parse_args(arguments)
     if threading.current_thread() is threading.main_thread():
         # A polite kill has to remove the half-written folder, as an interrupt does.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return run_program(lambda: _export(options))
+    return run_program(lambda: _export(build_parser().parse_args(arguments)))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of the exporter."""
-    parser = argparse.ArgumentParser(
-        prog="sqa-tui export", description="Export a model folder to ONNX and verify the result.", allow_abbrev=False
-    )
+    about = "Export a model folder to ONNX and verify the result."
+    parser = Parser(prog="sqa-tui export", description=about, allow_abbrev=False)
 
     def flag(name: str, **settings: object) -> None:
         spellings = dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))

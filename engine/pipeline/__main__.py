@@ -7,19 +7,19 @@ import json
 import sys
 from pathlib import Path
 
+from engine.command_line import Parser
 from engine.errors import UserError, plain, run_program
 from engine.pipeline.deployment import MODEL_FILE
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program; the exit code is 2 for bad input."""
-    options = _parser().parse_args(arguments)
-    return run_program(lambda: _ask(options))
+    return run_program(lambda: _ask(_parser().parse_args(arguments)))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="sqa-tui ask", description="Ask an exported model a question.")
-    parser.add_argument("model_path", help="a deployment folder, or the model folder that holds one")
+    parser = Parser(prog="sqa-tui ask", description="Ask an exported model a question.")
+    parser.add_argument("model_path", help="a deployment folder, the model folder that holds one, or a run")
     parser.add_argument("question", nargs="?", help="what to ask")
     given = parser.add_mutually_exclusive_group()
     given.add_argument("--context", help="the text that holds the answer")
@@ -39,8 +39,11 @@ def _ask(options: argparse.Namespace) -> int:
     # Loaded here so that --help and a wrong flag are answered at once.
     from engine.pipeline.pipeline import Pipeline
     from engine.pipeline.protocol import answer_as_dict, serve
+    from engine.pipeline.runtime import processors
 
     context = None if options.stdin else _context(options)
+    if options.threads is not None and options.threads > processors():
+        print(f"note: --threads {options.threads}: {processors()} processors are at hand", file=sys.stderr)
     pipeline = Pipeline.create(
         model_path=options.model_path,
         onnx_file_name=options.onnx_file_name,

@@ -6,10 +6,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from engine.errors import UserError, plain
 from engine.pipeline.deployment import MODEL_FILE, Deployment, find_deployment
+from engine.pipeline.keywords import deepsparse_names
 from engine.pipeline.runtime import OnnxModel
 from engine.pipeline.windows import Window, batches, cut_windows, load_tokenizer
 from engine.question_answering.spans import Candidate, Decoded, SpanSettings, WindowLogits, decode
@@ -41,7 +42,10 @@ class Answer:
 class Pipeline:
     """A question-answering model ready to be asked. Make one with `Pipeline.create`."""
 
-    def __init__(self, deployment: Deployment, model: OnnxModel, max_length: int | None = None) -> None:
+    def __init__(
+        self, deployment: Deployment, model: OnnxModel, max_length: int | None = None, batch_size: int | None = None
+    ) -> None:
+        self.batch_size = batch_size or BATCH_SIZE
         self.deployment = deployment
         self.model = model
         self.tokenizer = load_tokenizer(deployment.tokenizer_file)
@@ -57,16 +61,20 @@ class Pipeline:
         onnx_file_name: str = MODEL_FILE,
         max_length: int | None = None,
         threads: int | None = None,
+        **others: Any,
     ) -> Pipeline:
         """Open the deployment in `model_path` (itself, or a model folder that holds one).
 
         `max_length` is the window in tokens (default: 384, or less where the model reads less), `threads` those of one
-        run (default: the processors at hand). Raises `UserError` for what is missing or damaged.
+        run (default: the processors at hand). `others` are DeepSparse's names (`deepsparse_names`), of which
+        `batch_size` is how many windows the model reads together. Raises `UserError` for what is missing or damaged.
         """
+        translated = deepsparse_names(others)
         if task not in TASKS:
             raise UserError(f"unknown task {plain(task)!r}", f"this pipeline knows {TASKS[0]}")
         deployment = find_deployment(model_path, onnx_file_name)
-        return cls(deployment, OnnxModel(deployment.model_file, threads=threads), max_length)
+        model = OnnxModel(deployment.model_file, threads=translated.get("threads", threads))
+        return cls(deployment, model, translated.get("max_length", max_length), translated.get("batch_size"))
 
     def __call__(
         self, question: str | Sequence[str], context: str | Sequence[str], top_k: int = 1, **settings: Any
@@ -76,8 +84,8 @@ class Pipeline:
         Lists of questions and contexts give a list of such results; one context may serve several
         questions. `settings` are those of `answer`.
         """
-        if isinstance(question, str) and isinstance(context, str):
-            return _as_result(self.answer(question, context, top_k=top_k, **settings), top_k)
+        if not _is_list(question) and not _is_list(context):
+            return _as_result(self.answer(cast(str, question), cast(str, context), top_k=top_k, **settings), top_k)
         pairs = _pairs(question, context)
         return [_as_result(self.answer(*pair, top_k=top_k, **settings), top_k) for pair in pairs]
 
@@ -98,7 +106,7 @@ class Pipeline:
         `doc_stride` tokens are shared by neighbouring windows, `max_answer_length` is in tokens; `version_2` lets the
         empty answer win. Scores are probabilities among the `n_best_size` best spans.
         """
-        _check(question, context, top_k=top_k, max_answer_length=max_answer_length, doc_stride=doc_stride + 1)
+        _check(question, context, top_k=top_k, max_answer_length=max_answer_length, doc_stride=doc_stride)
         best = max(n_best_size, top_k)
         settings = SpanSettings(best, max_answer_length, version_2, null_score_diff_threshold)
         begun = time.perf_counter()
@@ -116,7 +124,7 @@ class Pipeline:
     def logits(self, windows: Sequence[Window]) -> list[WindowLogits]:
         """What the model says about each window."""
         found: list[WindowLogits] = []
-        for group, inputs in batches(windows, self.model.fixed_batch or BATCH_SIZE, self._padding_id):
+        for group, inputs in batches(windows, self.model.fixed_batch or self.batch_size, self._padding_id):
             start, end = self.model.run(inputs)
             for row, window in enumerate(group):
                 count = len(window.ids)
@@ -132,7 +140,7 @@ class Pipeline:
         return wanted or min(USUAL_LENGTH, longest or USUAL_LENGTH)
 
 
-def _check(question: str, context: str, **positive: int) -> None:
+def _check(question: str, context: str, **numbers: int) -> None:
     for name, text in (("question", question), ("context", context)):
         if not isinstance(text, str):
             raise UserError(f"the {name} is not a text", "give a string")
@@ -140,9 +148,10 @@ def _check(question: str, context: str, **positive: int) -> None:
             raise UserError(f"the {name} is empty", f"give a {name}")
         if not _is_unicode(text):
             raise UserError(f"the {name} holds half a character (a lone surrogate)", "send the text as UTF-8")
-    for name, value in positive.items():
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise UserError(f"{name} is {value!r}", "give a whole number that is not too small")
+    for name, value in numbers.items():
+        least = 0 if name == "doc_stride" else 1
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise UserError(f"{name} is {value!r}", f"give a whole number, {least} or more")
 
 
 def _is_unicode(text: str) -> bool:
@@ -153,10 +162,15 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
+def _is_list(value: object) -> bool:
+    """Whether many were given: what is neither text nor a list is one text that is wrong."""
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
 def _pairs(question: str | Sequence[str], context: str | Sequence[str]) -> list[tuple[str, str]]:
-    questions = [question] if isinstance(question, str) else list(question)
-    contexts = [context] * len(questions) if isinstance(context, str) else list(context)
-    questions = questions * len(contexts) if isinstance(question, str) else questions
+    questions = list(question) if _is_list(question) else [cast(str, question)]
+    contexts = list(context) if _is_list(context) else [cast(str, context)] * len(questions)
+    questions = questions if _is_list(question) else questions * len(contexts)
     if len(questions) != len(contexts):
         raise UserError(
             f"{len(questions)} questions and {len(contexts)} contexts", "give as many of one as of the other"

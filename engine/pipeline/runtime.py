@@ -21,11 +21,30 @@ def available_threads() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdigit() and int(wanted) > 0:
         return int(wanted)
+    return processors()
+
+
+def processors() -> int:
+    """How many processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_count(wanted: int | None) -> int:
+    """The threads to use: as many as `wanted` (default: `available_threads`), but no more than processors.
+
+    Raises `UserError` for what is no whole number from 1 on: the runtime would take 0 for "choose", and with
+    thousands of threads no machine answers any more.
+    """
+    if wanted is None:
+        return available_threads()
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 1:
+        raise UserError(f"threads: {plain(str(wanted), 40)}", f"give 1 to {processors()}")
+    return min(wanted, processors())
 
 
 def open_session(path: Path, *, threads: int | None = None, optimise: bool = True) -> onnxruntime.InferenceSession:
     """A session on the CPU; `UserError` where ONNX Runtime cannot read the file."""
+    threads = thread_count(threads)
     try:
         return _session(path, threads, optimise, exact=True)
     except Exception:
@@ -37,9 +56,9 @@ def open_session(path: Path, *, threads: int | None = None, optimise: bool = Tru
             raise UserError(f"{path} is not an ONNX model that can run: {reason}", "export the model again") from error
 
 
-def _session(path: Path, threads: int | None, optimise: bool, exact: bool) -> onnxruntime.InferenceSession:
+def _session(path: Path, threads: int, optimise: bool, exact: bool) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or available_threads()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # What goes wrong is raised as well; the log would only paint it on the terminal.
     options.log_severity_level = SILENT

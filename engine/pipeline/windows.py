@@ -13,6 +13,7 @@ from engine.errors import UserError, plain
 
 _Array = np.ndarray
 SMALLEST_ROOM = 2
+SMALLEST_QUESTION = 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,13 @@ def cut_windows(tokenizer: Tokenizer, question: str, context: str, length: int, 
     question = question.lstrip()
     tokenizer.no_truncation()
     asked = len(tokenizer.encode(question, add_special_tokens=False).ids)
-    room = length - asked - tokenizer.num_special_tokens_to_add(True)
+    special = tokenizer.num_special_tokens_to_add(True)
+    if length < special + SMALLEST_QUESTION + SMALLEST_ROOM:
+        least = special + SMALLEST_QUESTION + SMALLEST_ROOM
+        raise UserError(
+            f"windows of {length} tokens are too small to hold question and context", f"give {least} or more"
+        )
+    room = length - asked - special
     if room < SMALLEST_ROOM:
         raise UserError(f"the question has {asked} tokens, the model reads {length} at once", "ask a shorter question")
     overlap = stride if stride < room else room // 2

@@ -12,6 +12,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,20 +22,24 @@ from engine.question_answering.examples import FORMATS, Answer, Example, Example
 
 _GZIP = b"\x1f\x8b"
 _COLUMNS = ("question", "context", "answers")
+_NAME_THEM = "name the columns question, context and answers"
 _MEGABYTE = 1 << 20
 
 
 def read_examples(path: str | Path, purpose: Purpose, *, version_2: bool = False) -> ExampleSet:
     """All questions of a file, checked for `purpose`. Raises `UserError` that names the file and what was expected."""
-    return checked(parse_examples(read_text(path), str(path)), str(path), purpose, version_2=version_2)
+    text = read_text(path)
+    found = checked(parse_examples(text, str(path)), str(path), purpose, version_2=version_2)
+    renamed = _renaming(text)
+    return replace(found, notes=(f"{path}: {renamed}", *found.notes)) if renamed else found
 
 
 def parse_examples(text: str, source: str) -> list[Example]:
     """Questions from the text of a file; `source` is its name in errors."""
     if not text.strip():
         raise UserError(f"{source}: the file is empty", f"expected: {FORMATS}")
-    if text.lstrip()[0] not in "{[":
-        return list(_from_rows(_csv_rows(text, source), source))
+    if not _is_json_like(text):
+        return _from_csv(text, source)
     content = _json(text, source)
     articles = content.get("data", [content]) if isinstance(content, dict) else content
     if not isinstance(articles, list):
@@ -42,6 +47,21 @@ def parse_examples(text: str, source: str) -> list[Example]:
     if any(isinstance(item, dict) and "paragraphs" in item for item in articles):
         return list(_from_articles(articles, source))
     return list(_from_rows(articles, source))
+
+
+def _is_json_like(text: str) -> bool:
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def _from_csv(text: str, source: str) -> list[Example]:
+    try:
+        examples = list(_from_rows(_csv_rows(text, source), source))
+    except UserError as error:
+        renamed = _renaming(text)
+        raise UserError(f"{error.message}; {renamed}" if renamed else error.message, error.hint) from None
+    if examples and (renamed := _renaming(text)) and all(item.question.strip().isdigit() for item in examples):
+        raise UserError(f"{source}: the questions are numbers; {renamed}", _NAME_THEM)
+    return examples
 
 
 def read_text(path: str | Path, limit: int | None = None) -> str:
@@ -102,7 +122,10 @@ def _csv_rows(text: str, source: str) -> Iterator[dict[str, Any]]:
         names = next(reader)
         if len(names) < 2:
             raise UserError(f"{source}: neither JSON nor CSV with columns", f"expected: {FORMATS}")
-        names = _column_names(names)
+        try:
+            names = _column_names(names)
+        except ValueError as error:
+            raise UserError(f"{source}: {error}", _NAME_THEM) from None
         for cells in reader:
             if cells:
                 yield dict(zip(names, cells, strict=False))
@@ -111,11 +134,34 @@ def _csv_rows(text: str, source: str) -> Iterator[dict[str, Any]]:
 
 
 def _column_names(names: list[str]) -> list[str]:
-    """Column names as written; without question and context among them, the first three columns take their names."""
+    """Column names as written; without question and context among them, the first three columns take their names.
+
+    Raises ValueError where that would give the name of one of the three to another column.
+    """
     cleaned = [name.strip() for name in names]
     if "question" in cleaned and "context" in cleaned:
         return cleaned
+    if any(name in cleaned and cleaned.index(name) != place for place, name in enumerate(_COLUMNS)):
+        missing = " and ".join(name for name in ("question", "context") if name not in cleaned)
+        raise ValueError(f"no column {missing} among {_listed(cleaned)}")
     return [*_COLUMNS[: len(cleaned)], *cleaned[len(_COLUMNS) :]]
+
+
+def _renaming(text: str) -> str:
+    """What is to be said about columns that were taken by their position; nothing where they are named."""
+    if not text.strip() or _is_json_like(text):
+        return ""
+    try:
+        written = [name.strip() for name in next(csv.reader(io.StringIO(text, newline="")), [])]
+        taken = _column_names(written)
+    except (ValueError, csv.Error):
+        return ""
+    count = min(len(_COLUMNS), len(written))
+    return "" if taken == written else f"columns {_listed(written[:count])} are read as {_listed(taken[:count])}"
+
+
+def _listed(names: list[str]) -> str:
+    return plain(", ".join(names), 200)
 
 
 def _from_articles(articles: list[Any], source: str) -> Iterator[Example]:
@@ -164,6 +210,8 @@ def _answers(value: Any) -> Iterator[Answer]:
         value = _literal(value)
     if not value:
         return
+    if not isinstance(value, (Mapping, list, tuple)):
+        raise ValueError(f"answers {plain(str(value), 60)!r} are no object with text and answer_start")
     if isinstance(value, Mapping):
         texts = value["text"]
         starts = value.get("answer_start", [-1] * len(texts))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.command_line import Parser
 from engine.errors import UserError, plain, run_program
 from engine.question_answering.arguments import DataTrainingArguments, ModelArguments
 from engine.question_answering.data import read_examples, read_text
@@ -37,15 +38,13 @@ _BATCH = 16
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; exit code 2 for bad input."""
-    options = build_parser().parse_args(argv)
-    return run_program(lambda: _evaluate(options))
+    return run_program(lambda: _evaluate(build_parser().parse_args(argv)))
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        prog="sqa-tui eval", description="Exact match and F1 on a question-answering dataset.", allow_abbrev=False
-    )
+    about = "Exact match and F1 on a question-answering dataset."
+    parser = Parser(prog="sqa-tui eval", description=about, allow_abbrev=False)
     parser.add_argument("model", nargs="?", help="model folder, deployment folder, zoo: stub or hub id")
 
     def flag(name: str, **settings: Any) -> None:

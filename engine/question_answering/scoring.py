@@ -41,7 +41,7 @@ def score_model(
 ) -> Scored:
     """Answer and score the evaluation questions of `data`. Raises `UserError` for bad models and data."""
     folder = Path(model.model_name_or_path).expanduser()
-    if (folder / _ONNX_FILE).is_file():
+    if (folder / _ONNX_FILE).is_file() or (folder.suffix == ".onnx" and folder.is_file()):
         return _score_onnx(folder, model, data, batch_size, say, on_batch)
     return _score_torch(model, data, batch_size, use_cpu, say, on_batch)
 
@@ -59,7 +59,7 @@ def _score_onnx(
 
     deployment = find_deployment(folder)
     onnx = OnnxModel(deployment.model_file)
-    tokenizer = read_tokenizer(model.tokenizer_name or str(folder), model)
+    tokenizer = read_tokenizer(model.tokenizer_name or str(deployment.folder), model)
     questions = load_questions(data, model, tokenizer, onnx.fixed_length or deployment.longest_input(), say)
     return _score(questions, onnx.run, onnx.fixed_batch or batch_size, on_batch, "onnxruntime")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -120,10 +120,30 @@ def _dense(
                 dtype=torch.float32,
                 key_mapping=renames,
                 output_loading_info=True,
+                # They are refused below, with names and shapes.
+                ignore_mismatched_sizes=True,
             )
     except SAID_BY_TRANSFORMERS as error:
         raise _unloadable(files, error) from None
+    _refuse_other_shapes(files, info["mismatched_keys"])
     return model, set(info["missing_keys"])
+
+
+def _refuse_other_shapes(files: ModelFiles, mismatched: Collection[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """`mismatched`: name, shape in the file, shape that config.json asks for."""
+    if not mismatched:
+        return
+    name, found, wanted = min(mismatched)
+    more = f"; {len(mismatched) - 1} more do not fit" if len(mismatched) > 1 else ""
+    shapes = f"the weights hold {plain(name)} as {_shape(found)}, config.json asks for {_shape(wanted)}"
+    raise UserError(
+        f"{plain(files.source)}: {shapes}{more}",
+        "the two belong to different models: copy the whole model folder",
+    )
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return " x ".join(map(str, sizes))
 
 
 def _drop_layers(model: PreTrainedModel, recipe: Recipe, missing: set[str]) -> set[str]:

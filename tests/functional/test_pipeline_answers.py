@@ -14,8 +14,12 @@ from tiny_models import write_dense
 
 from engine.errors import UserError
 from engine.export import export_model
+from engine.export.__main__ import main as export_main
 from engine.pipeline import Pipeline
 from engine.pipeline.__main__ import main
+from engine.pipeline.runtime import processors, thread_count
+from engine.question_answering.evaluate import main as evaluate_main
+from engine.runs.launch import create_run
 
 CONTEXT = "Anna lives in the old city of Paris. The café was built by Marie in London, near the river!"
 QUESTION = "Where is the café?"
@@ -115,14 +119,87 @@ def test_lists_of_questions_and_contexts(pipeline: Pipeline) -> None:
         ({"question": "who?", "context": "\n"}, "the context is empty"),
         ({"question": "who?", "context": "\u200b\u200b"}, "the context holds no words"),
         ({"question": "who " * 200, "context": "x"}, "the question has 200 tokens, the model reads 64"),
-        ({"question": "who?", "context": "x", "top_k": 0}, "top_k is 0"),
-        ({"question": "who?", "context": "x", "doc_stride": -1}, "doc_stride"),
+        ({"question": "who?", "context": "x", "top_k": 0}, r"top_k is 0 \(give a whole number, 1 or more\)"),
+        (
+            {"question": "who?", "context": "x", "doc_stride": -1},
+            r"doc_stride is -1 \(give a whole number, 0 or more\)",
+        ),
         ({"question": None, "context": "x"}, "the question is not a text"),
     ],
 )
 def test_bad_questions_are_named(pipeline: Pipeline, arguments: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         pipeline.answer(**arguments)
+
+
+def test_a_question_or_context_that_is_no_text_is_named(pipeline: Pipeline) -> None:
+    for question, context in ((None, "x"), ("who?", None), (None, None), ([None], "x")):
+        with pytest.raises(UserError, match="is not a text"):
+            pipeline(question=question, context=context)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_window_too_small_is_not_the_question_s_fault(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"windows of 3 tokens are too small .*give 8 or more"):
+        Pipeline.create(model_path=folder, max_length=3)(question=QUESTION, context=CONTEXT)
+
+
+def test_keywords_of_deepsparse(folder: Path, pipeline: Pipeline) -> None:
+    other = Pipeline.create(
+        task="qa",
+        model_path=folder,
+        batch_size=4,
+        sequence_length=48,
+        num_cores=1,
+        engine_type="onnxruntime",
+        scheduler=None,
+    )
+    assert (other.batch_size, other.max_length) == (4, 48)
+    assert other(question=QUESTION, context="Anna lives in Paris.") == pipeline(
+        question=QUESTION, context="Anna lives in Paris."
+    )
+    for keyword, said in (
+        ({"engine_type": "deepsparse"}, "only ONNX Runtime"),
+        ({"btach_size": 3}, "no keyword btach_size"),
+        ({"batch_size": 0}, "batch_size is 0"),
+    ):
+        with pytest.raises(UserError, match=said):
+            Pipeline.create(model_path=folder, **keyword)
+
+
+def test_what_may_stand_for_a_deployment(folder: Path, pipeline: Pipeline, tmp_path: Path) -> None:
+    run = create_run(slug="asked", model="bert", model_path="bert", output_dir=str(folder))
+    for place in (folder / "deployment" / "model.onnx", run.path, run.id):
+        assert Pipeline.create(model_path=place).deployment.folder.samefile(folder / "deployment")
+    with pytest.raises(UserError, match="no such folder: nothing-of-the-kind"):
+        Pipeline.create(model_path="nothing-of-the-kind")
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "deployment").mkdir()
+    with pytest.raises(UserError, match=f"export --model_path {tmp_path} "):
+        Pipeline.create(model_path=tmp_path / "deployment")
+    with pytest.raises(UserError, match=r"no \.onnx"):
+        Pipeline.create(model_path=tmp_path / "config.json")
+
+
+@pytest.mark.parametrize("program", [main, export_main, evaluate_main])
+def test_mistakes_on_the_command_line_are_one_line(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["--nonsense"], ["x", "--top-k", "x"], ["--opset", "x"]):
+        if program is evaluate_main and not arguments:
+            continue
+        assert program(arguments) == 2
+        out, errors = capsys.readouterr()
+        assert out == ""
+        assert len(errors.splitlines()) == 1
+        assert errors.startswith("error: ")
+        assert "--help lists what there is" in errors
+
+
+def test_threads_are_bounded_by_the_processors(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert thread_count(99_999) == thread_count(processors()) == processors()
+    question = [str(folder), QUESTION, "--context", CONTEXT, "--threads"]
+    assert main([*question, "0"]) == 2
+    assert capsys.readouterr().err == f"error: threads: 0 (give 1 to {processors()})\n"
+    assert main([*question, "9999"]) == 0
+    assert f"note: --threads 9999: {processors()} processors are at hand" in capsys.readouterr().err
 
 
 def test_a_model_that_was_not_exported_names_the_command(tmp_path: Path) -> None:

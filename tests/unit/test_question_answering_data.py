@@ -67,7 +67,34 @@ def test_all_forms_give_the_same_questions(tmp_path: Path, form: str, packed: bo
 def test_csv_without_names_goes_by_position(tmp_path: Path) -> None:
     file = tmp_path / "q.csv"
     file.write_text("q,c,a\nWhen?,in 1843,\"{'text': ['1843'], 'answer_start': [3]}\"\n")
-    assert read_examples(file, "train").examples[0].answers == (Answer("1843", 3),)
+    found = read_examples(file, "train")
+    assert found.examples[0].answers == (Answer("1843", 3),)
+    assert found.notes == (f"{file}: columns q, c, a are read as question, context, answers",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("idx,text,q\n1,Paris is old.,What is old?\n", "row 1: answers 'What is old?' are neither JSON"),
+        ("idx,text,q\n1,Paris is old.,3\n", "row 1: answers '3' are no object"),
+        ("idx,text,q\n1,Paris is old.,[]\n", "the questions are numbers"),
+    ],
+)
+def test_columns_that_cannot_be_what_their_position_says_are_named(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "q.csv"
+    file.write_text(content)
+    with pytest.raises(UserError) as caught:
+        read_examples(file, "predict")
+    assert message in caught.value.message
+    assert "columns idx, text, q are read as question, context, answers" in caught.value.message
+
+
+def test_columns_are_not_taken_from_one_another(tmp_path: Path) -> None:
+    file = tmp_path / "q.csv"
+    file.write_text("context,asked,answers\nParis is old.,What?,[]\n")
+    for read in (read_examples, peek):
+        with pytest.raises(UserError, match="no column question among context, asked, answers"):
+            read(file, "predict")
 
 
 @pytest.mark.parametrize(

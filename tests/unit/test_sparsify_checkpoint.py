@@ -165,6 +165,14 @@ def test_incomplete_weights_are_refused(tmp_path: Path) -> None:
         load_question_answering_model(str(tmp_path))
 
 
+def test_weights_of_another_shape_are_named(tmp_path: Path) -> None:
+    _bert().save_pretrained(tmp_path)
+    BertConfig(**{**CONFIG, "intermediate_size": 48}).save_pretrained(tmp_path)
+    with pytest.raises(UserError) as raised:
+        load_question_answering_model(str(tmp_path))
+    assert "bert.encoder.layer.0.intermediate.dense.bias as 32, config.json asks for 48; 5 more" in str(raised.value)
+
+
 def _broken(folder: Path) -> None:
     _bert().save_pretrained(folder)
     (folder / "model.safetensors").write_bytes(b"\x00" * 40)
