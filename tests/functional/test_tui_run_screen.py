@@ -419,3 +419,17 @@ async def test_the_end_of_a_long_name_is_seen(tmp_path: Path) -> None:
     sample_run.write_events(directory, sample_run.events(until_epoch=1.0))
     async with opened(directory, (80, 24)) as (app, _, __):
         assert re.search(r"☠ bert-d\S+…\S*quant-none-2  killed", shown(app).splitlines()[0])
+
+
+async def test_a_paused_run_is_asked_to_go_on(living: RunDirectory) -> None:
+    paused = {"kind": "phase", "phase": "pause", "action": "enter", "text": "paused by request"}
+    sample_run.write_events(living, [{"v": 1, "seq": 10**6, "t": time.time(), **paused}])
+    inbox = ControlInbox(living, poll_seconds=0)
+    async with opened(living, (120, 32)) as (app, screen, pilot):
+        await until(pilot, lambda: screen.assessment and screen.assessment.state == "paused")
+        await pilot.pause()
+        assert "r Resume" in shown(app)
+        await pilot.press("r")
+        requests = []
+        await until(pilot, lambda: requests.extend(inbox.poll()) or requests)
+        assert [request.command for request in requests] == ["resume"]
