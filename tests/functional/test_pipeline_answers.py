@@ -180,6 +180,22 @@ def test_what_may_stand_for_a_deployment(folder: Path, pipeline: Pipeline, tmp_p
         Pipeline.create(model_path=tmp_path / "config.json")
 
 
+def test_evaluation_takes_the_file_of_a_deployment(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"question": QUESTION, "context": CONTEXT, "answers": {"text": ["London"], "answer_start": [68]}}
+    (tmp_path / "data.json").write_text(json.dumps([row]))
+    line = ["--validation_file", str(tmp_path / "data.json"), "--max_seq_length", "48", "--doc_stride", "8", "--json"]
+    found = []
+    for place in (folder / "deployment", folder / "deployment" / "model.onnx"):
+        assert evaluate_main([str(place), *line]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result.pop("seconds") > 0
+        found.append(result)
+    assert found[0] == found[1]
+    assert found[1]["engine"] == "onnxruntime"
+
+
 @pytest.mark.parametrize("program", [main, export_main, evaluate_main])
 def test_mistakes_on_the_command_line_are_one_line(program: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["--nonsense"], ["x", "--top-k", "x"], ["--opset", "x"]):
