@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import MISSING, fields
 from pathlib import Path
 
+from engine.question_answering.arguments import GROUPS
 from sqa_tui.actions import ACTIONS, SCREEN_TITLES
 from sqa_tui.cli import COMMANDS
 
@@ -36,12 +38,26 @@ def help_of(*words: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
 
+def train_flags() -> list[str]:
+    """The flags that are this project's to explain, a table for each group; the rest is transformers' own."""
+    lines = ["All arguments of transformers' `TrainingArguments` are taken too; `sqa-tui train --help` lists them."]
+    for group, described in GROUPS.items():
+        lines += ["", f"### {group}", "", "| flag | default | |", "|---|---|---|"]
+        for flag in fields(described):
+            default = "–" if flag.default in (None, MISSING) else f"`{flag.default}`"
+            lines.append(f"| `--{flag.name}` | {default} | {flag.metadata['help']} |")
+    return [*lines, ""]
+
+
 def cli_page() -> str:
     """The help of every command."""
     lines = ["# Command line", "", "Made by `make docs` from each command's own `--help`."]
     lines += ["", "Exit codes: 0 done, 1 failed, 2 bad usage or bad input.", ""]
     for words in [(), *((name,) for name in COMMANDS), *SUBCOMMANDS]:
         name = " ".join(("sqa-tui", *words))
+        if words == ("train",):
+            lines += [f"## `{name}`", "", *train_flags()]
+            continue
         lines += [f"## `{name}`", "", "```", help_of(*words).rstrip(), "```", ""]
     return "\n".join(lines)
 
