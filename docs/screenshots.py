@@ -6,6 +6,7 @@ The newest finished run with an exported model is shown; the figures in the pict
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from textual.pilot import Pilot
 
 from engine.errors import UserError
 from engine.runs.listing import list_runs
+from engine.runs.paths import home
 from sqa_tui.app import SqaApp
 
 SIZE = (130, 36)
@@ -42,12 +44,21 @@ async def _picture(pilot: Pilot[None], path: Path) -> None:
     pilot.app.save_screenshot(path.name, str(path.parent))
 
 
+def _neutral(text: str) -> str:
+    """A picture without the names of the machine it was taken on; as long as before, so that nothing moves."""
+    where, host = str(home()), socket.gethostname()
+    text = text.replace(where, "/home/you/sqa-tui".ljust(len(where), "_")[: len(where)])
+    return text.replace(f"on&#160;{host}", f"on&#160;{'host'.ljust(len(host), '_')[: len(host)]}")
+
+
 def take_screenshots(folder: Path) -> None:
     """Write the pictures to `folder`. Raises UserError where there is no finished run to show."""
     if not any(run.assessment.state == "finished" and run.state.export_path for run in list_runs()):
         raise UserError("no finished run with an exported model to take pictures of", "python -m benchmarks.demo")
     folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(_tour(folder))
+    for picture in folder.glob("*.svg"):
+        picture.write_text(_neutral(picture.read_text()))
 
 
 if __name__ == "__main__":

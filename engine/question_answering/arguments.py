@@ -1,6 +1,6 @@
 """The flags of a training run, as SparseML's question-answering command had them; no torch, no transformers.
 
-`RunArguments` and `COMMON_TRAINING` describe what the training command has beside transformers' own TrainingArguments:
+`RunArguments` and `CommonTraining` describe what the training command has beside transformers' own TrainingArguments:
 screens and checks read them without loading transformers.
 """
 

@@ -45,12 +45,6 @@ class Windows:
             item["start_positions"], item["end_positions"] = self.start[index], self.end[index]
         return item
 
-    def first(self, count: int | None) -> Windows:
-        """The first `count` windows (None: all)."""
-        cut = slice(count)
-        inputs = {name: values[cut] for name, values in self.inputs.items()}
-        return Windows(inputs, self.offsets[cut], self.example[cut], self.start[cut], self.end[cut])
-
 
 @dataclass(frozen=True)
 class WindowSettings:

@@ -147,10 +147,9 @@ def question_set(
     settings: WindowSettings,
     say: Notify,
     *,
-    limit: int | None = None,
     progress: Notify | None = None,
 ) -> QuestionSet:
-    """`examples` as windows (the first `limit` of them), with the settings that make logits into answers."""
+    """`examples` as windows, with the settings that make logits into answers."""
     windows = evaluation_windows(examples.examples, tokenizer, settings, say, progress=progress)
     spans = SpanSettings(
         n_best_size=data.n_best_size,
@@ -158,4 +157,4 @@ def question_set(
         version_2=data.version_2_with_negative,
         null_score_diff_threshold=data.null_score_diff_threshold,
     )
-    return QuestionSet(examples, windows.first(limit), Collator(tokenizer), spans)
+    return QuestionSet(examples, windows, Collator(tokenizer), spans)

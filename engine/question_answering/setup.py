@@ -50,17 +50,12 @@ class Inputs:
     def training(self) -> Windows:
         """The windows to train on."""
         examples = self._examples("train")
-        windows = training_windows(examples.examples, self.tokenizer, self.settings, self.say, progress=self._progress)
-        return windows.first(self.arguments.data.max_train_samples)
+        return training_windows(examples.examples, self.tokenizer, self.settings, self.say, progress=self._progress)
 
     def questions(self, purpose: Purpose = "evaluate") -> QuestionSet:
         """The questions to evaluate on, or to predict answers for."""
-        examples = self._examples(purpose)
-        data = self.arguments.data
-        limit = data.max_eval_samples if purpose == "evaluate" else data.max_predict_samples
-        return question_set(
-            examples, data, self.tokenizer, self.settings, self.say, limit=limit, progress=self._progress
-        )
+        examples, data = self._examples(purpose), self.arguments.data
+        return question_set(examples, data, self.tokenizer, self.settings, self.say, progress=self._progress)
 
     def _examples(self, purpose: Purpose) -> ExampleSet:
         model = self.arguments.model
