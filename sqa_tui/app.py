@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -179,6 +183,20 @@ class SqaApp(App[None]):
         self.warn(f"these keys are bound twice: {keys}")
 
 
+def end_with_terminal(descriptor: int) -> None:
+    """Wait until the terminal goes away, then end this process as a hang-up does.
+
+    The signal for it does not always come (not under every `make`, `nohup` or multiplexer), and the app would wait for
+    ever to write to a terminal that is gone. Waiting for no event costs nothing: a hang-up is reported all the same.
+    """
+    poller = select.poll()
+    poller.register(descriptor, 0)
+    while not any(event & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, event in poller.poll()):
+        pass
+    os.kill(os.getpid(), signal.SIGHUP)
+    os._exit(128 + signal.SIGHUP)
+
+
 def run_app() -> None:
     """Open the app on this terminal.
 
@@ -188,6 +206,7 @@ def run_app() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UserError("the app needs a terminal", "sqa-tui --help lists what works without one")
     app = SqaApp(load_settings())
+    threading.Thread(target=end_with_terminal, args=(sys.stdin.fileno(),), name="terminal", daemon=True).start()
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)

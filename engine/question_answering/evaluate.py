@@ -18,7 +18,7 @@ from engine.command_line import Parser
 from engine.errors import UserError, plain, run_program
 from engine.question_answering.arguments import DataTrainingArguments, ModelArguments
 from engine.question_answering.data import read_examples, read_text
-from engine.question_answering.flags import known_fields
+from engine.question_answering.flags import flag_type, known_fields
 from engine.question_answering.metrics import squad_v1, squad_v2
 
 _DATA_FLAGS = (
@@ -53,8 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     for name in (*_DATA_FLAGS, *_MODEL_FLAGS):
         described = known_fields()[name]
-        kind = {"int": int, "float": float}.get(str(described.type).split(" ")[0], str)
-        flag(name, type=kind, default=described.default, help=described.metadata["help"])
+        flag(name, type=flag_type(name), default=described.default, help=described.metadata["help"])
     flag("version_2_with_negative", action="store_true", help="some questions have no answer (SQuAD 2.0)")
     flag("model_name_or_path", help="the same as MODEL")
     flag("predictions_file", help="score these answers ({id: text} as JSON, also .gz) instead of a model's")

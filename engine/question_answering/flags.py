@@ -149,6 +149,11 @@ def _plain_type(hint: Any) -> type:
     return hint
 
 
+def flag_type(name: str) -> type:
+    """The type of a described flag. Not `field.type`: transformers' parser overwrites that with what it resolved."""
+    return _known()[name]
+
+
 def known_fields() -> dict[str, Field[Any]]:
     """Every flag that is described here, by name, with default and help text."""
     return {field.name: field for group in GROUPS.values() for field in fields(group)}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -123,31 +125,41 @@ def follow(
 ) -> Event | None:
     """Show a run until it ends; returns its exit event, or None where it died without one.
 
-    `on_interrupt` is called with the count of Ctrl-C so far; it returns True to go on following.
-    `alive` is asked in place of the run's evidence while the engine is our own child.
+    `on_interrupt` is called with the count of Ctrl-C so far; it returns True to go on following. Raises
+    KeyboardInterrupt where it returns False. `alive` is asked in place of the run's evidence while the engine is our
+    own child.
     """
     screen = console()
     reader = EventReader(directory.events_file)
     bar = Bar(screen)
-    interrupts = 0
-    silent = 0
-    with bar.progress:
+    seen = silent = 0
+    with bar.progress, counted_interrupts() as interrupts:
         while True:
-            try:
-                events = reader.read()
-                for event in events:
-                    _print(event, screen, bar, as_json, quiet_failure)
-                    if event.get("kind") == "exit":
-                        return event
-                silent = 0 if events else silent + 1
-                if silent and silent % ASSESS_EVERY == 0 and not _lives(directory, alive):
-                    return next((event for event in reader.read() if event.get("kind") == "exit"), None)
-                if not events:
-                    time.sleep(POLL_SECONDS)
-            except KeyboardInterrupt:
-                interrupts += 1
-                if not on_interrupt(interrupts):
-                    raise
+            events = reader.read()
+            for event in events:
+                _print(event, screen, bar, as_json, quiet_failure)
+                if event.get("kind") == "exit":
+                    return event
+            if len(interrupts) > seen:
+                seen = len(interrupts)
+                if not on_interrupt(seen):
+                    raise KeyboardInterrupt
+            silent = 0 if events else silent + 1
+            if silent and silent % ASSESS_EVERY == 0 and not _lives(directory, alive):
+                return next((event for event in reader.read() if event.get("kind") == "exit"), None)
+            if not events:
+                time.sleep(POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def counted_interrupts() -> Generator[list[int]]:
+    """While active, Ctrl-C is noted and interrupts nothing: an exception could be lost where it happens to strike."""
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lives(directory: RunDirectory, alive: Callable[[], bool] | None) -> bool:
