@@ -75,10 +75,8 @@ def test_the_next_app_shows_the_run_from_its_first_event(run: RunDirectory) -> N
 
 
 def test_the_app_ends_with_its_terminal_when_no_signal_tells_it(run: RunDirectory) -> None:
-    ignoring = (
-        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.executable, sys.argv)"
-    )
-    command = [sys.executable, "-c", ignoring, "-m", "sqa_tui"]
+    ignoring = "import os, signal as s, sys; s.signal(s.SIGHUP, s.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    command = [sys.executable, "-c", ignoring, sys.executable, "-m", "sqa_tui"]
     with Terminal(command, columns=120, rows=32) as terminal:
         terminal.read_until("hangup")
         terminal.hang_up()
