@@ -13,6 +13,7 @@ import pytest
 import sample_run
 from run_app import RunApp
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from engine.runs.control import ControlInbox
 from engine.runs.identity import ProcessIdentity, write_identity
@@ -398,9 +399,8 @@ async def test_exporting_again_asks_and_names_the_folder(run: RunDirectory, monk
         for key, asked in (("n", []), ("y", [run])):
             await pilot.press("x")
             await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            said = "".join(shown(app).replace("│", " ").split())
-            assert "Itreplacesthemodelin" in said
-            assert "output/deployment" in said
+            said = str(app.screen.query_one("#consequence", Static).render())
+            assert said == f"It replaces the model in {folder}"
             await pilot.press(key)
             await until(pilot, lambda: not isinstance(app.screen, ConfirmScreen))
             assert exports == asked
