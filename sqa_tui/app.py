@@ -44,9 +44,12 @@ class SqaApp(App[None]):
     CSS_PATH = "app.tcss"
     BINDINGS = bindings_of("app")
     ENABLE_COMMAND_PALETTE = True
+    DEFAULT_MODE = "main"
 
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
+        # A screen pushed over an empty default one would be painted once more for each change of that one.
+        self.add_mode(self.DEFAULT_MODE, self.first_screen)
         self.settings = settings or Settings()
         self.engines = EngineChildren()
         self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
@@ -61,7 +64,6 @@ class SqaApp(App[None]):
         known = self.settings.theme in self.available_themes
         self.theme = self.settings.theme if known else FALLBACK_THEME
         self.set_interval(REAP_SECONDS, self.engines.poll)
-        self.open_runs()
         self.call_after_refresh(self._say_what_is_wrong)
         self._guard_size(self.size)
 
@@ -91,15 +93,14 @@ class SqaApp(App[None]):
         from sqa_tui.screens.too_small import TooSmallScreen
 
         small = size.width < LEAST_SIZE[0] or size.height < LEAST_SIZE[1]
-        opened = len(self.screen_stack) > 1
-        if small and opened and not isinstance(self.screen, TooSmallScreen):
+        if small and not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen(*LEAST_SIZE))
 
-    def open_runs(self) -> None:
+    def first_screen(self) -> Screen[object]:
         """The list of runs, from where all else is reached."""
         from sqa_tui.screens.runs import RunsScreen
 
-        self.push_screen(RunsScreen())
+        return RunsScreen()
 
     def open_run(self, run_path: Path) -> None:
         """Watch a run."""

@@ -9,7 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.widgets import Footer, Input, TextArea
+from textual.widgets import Input, TextArea
 
 from engine.errors import UserError, plain
 from sqa_tui.actions import bindings_of
@@ -22,6 +22,7 @@ from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.watchers.answer_client import AnswerClient, Command, pipeline_command
 from sqa_tui.widgets.candidates import CandidateList
 from sqa_tui.widgets.context_area import ContextArea
+from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import Piece, TitleBar
 
 NO_MODEL = (
@@ -74,7 +75,7 @@ class AskScreen(BaseScreen[None]):
                     panel = CandidateList(id=name)
                     panel.border_title = Content("answers")
                     yield panel
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._panel("second").display = False

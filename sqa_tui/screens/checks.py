@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Footer
 
 from sqa_tui.actions import bindings_of
 from sqa_tui.launching import Check
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.widgets.checks_pane import ChecksPane
+from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import TitleBar
 
 
@@ -32,7 +32,7 @@ class ChecksScreen(BaseScreen[None]):
             pane = ChecksPane(id="all")
             pane.show(self._found)
             yield pane
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def action_back(self) -> None:
         self.dismiss()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.errors import plain
 from sqa_tui.actions import SCREEN_TITLES, actions_of, bindings_of
@@ -13,6 +13,7 @@ from sqa_tui.paths import settings_file, user_themes
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.settings import describe_settings
 from sqa_tui.states import GLYPHS
+from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import TitleBar
 
 KEY_WIDTH = 14
@@ -29,7 +30,7 @@ class HelpScreen(BaseScreen[None]):
         yield TitleBar("Help")
         with VerticalScroll(id="page"):
             yield Static(self._page(), id="text")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def action_back(self) -> None:
         self.dismiss()

@@ -10,7 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.content import Content
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from engine.errors import UserError, plain
 from sqa_tui.actions import bindings_of
@@ -23,6 +23,7 @@ from sqa_tui.screens.checks import ChecksScreen
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.widgets.checks_pane import ChecksPane
 from sqa_tui.widgets.form_list import FormList, FormRow
+from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import TitleBar
 from sqa_tui.widgets.timeline_pane import TimelinePane, TimelineView
 
@@ -89,7 +90,7 @@ class NewRunScreen(BaseScreen[None]):
         command = Static("", id="command", markup=False)
         command.border_title = Content("the same on the command line: y copies it")
         yield command
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._chosen()

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from engine.runs.evidence import Assessment
 from engine.runs.paths import RunDirectory
@@ -28,6 +28,7 @@ from sqa_tui.states import ACTIVE
 from sqa_tui.watchers.messages import EventsRead, LogRead, PlanDrawn, RunAssessed
 from sqa_tui.watchers.run_watcher import RunWatcher
 from sqa_tui.widgets import axes
+from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.layers_pane import LayersPane
 from sqa_tui.widgets.line_chart import LineChart
 from sqa_tui.widgets.palette import app_of
@@ -82,7 +83,7 @@ class RunScreen(Steering, Screen[None]):
         words.cursor_blink = False
         words.display = False
         yield words
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         # Panes appear once, with their first content: painting them empty first would double the bytes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from engine.runs import control
 from engine.runs.launch import stop_engine
@@ -17,6 +17,7 @@ from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.run_rows import count_states, row_of
 from sqa_tui.states import ACTIVE, RESUMABLE, glyph
 from sqa_tui.watchers.run_list import RunListWatcher
+from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import Lines, Piece, TitleBar
 from sqa_tui.widgets.run_list import RunList, RunRow
 
@@ -53,7 +54,7 @@ class RunsScreen(BaseScreen[None]):
         filter_input = Input(placeholder="words: name, state, model, recipe …", id="filter", compact=True)
         filter_input.cursor_blink = False
         yield filter_input
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one("#filter").display = False

@@ -20,8 +20,8 @@ class RunApp(SqaApp):
         self.run_path = run_path
         self.asked: list[Path | None] = []
 
-    def open_runs(self) -> None:
-        self.push_screen(RunScreen(self.run_path))
+    def first_screen(self) -> RunScreen:
+        return RunScreen(self.run_path)
 
     def open_ask(self, model: Path | None = None) -> None:
         self.asked.append(model)

@@ -32,7 +32,7 @@ async def test_a_small_terminal_is_told_what_is_needed_until_it_grows() -> None:
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         await pilot.resize_terminal(59, 24)
         await until(pilot, lambda: isinstance(app.screen, TooSmallScreen))
-        assert len(app.screen_stack) == 3
+        assert len(app.screen_stack) == 2
 
 
 async def test_a_small_terminal_can_be_left() -> None:

@@ -287,12 +287,13 @@ async def test_the_console_is_searched(run: RunDirectory) -> None:
 
 async def test_the_watcher_ends_with_its_screen(run: RunDirectory) -> None:
     async with opened(run) as (app, screen, pilot):
-        watcher = screen._watcher
-        assert watcher is not None
-        app.push_screen(RunScreen(run.path))
+        above = RunScreen(run.path)
+        app.push_screen(above)
         await pilot.pause()
+        watcher = above._watcher
+        assert watcher is not None
         await app.pop_screen()
-        await app.pop_screen()
+        assert app.screen is screen
         assert watcher.stop(0)
 
 
