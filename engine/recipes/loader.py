@@ -32,15 +32,24 @@ def parse_recipe(text: str, *, name: str = "recipe", recipe_args: str | Mapping[
 
 
 def _load(source: SourceText, recipe_args: str | Mapping[str, Any] | None) -> Recipe:
-    root = parse(source.yaml, source.name)
+    recipe, problems = attempt(source, recipe_args)
+    if recipe is None or problems:
+        raise RecipeError(problems)
+    return recipe
+
+
+def attempt(
+    source: SourceText, recipe_args: str | Mapping[str, Any] | None = None
+) -> tuple[Recipe | None, list[Problem]]:
+    """A recipe as far as it can be read (None: not even that), and every problem that keeps it from being used."""
     reader = Reader(source.name)
     try:
-        recipe = _read(reader, source, root, parse_recipe_args(recipe_args))
+        root = parse(source.yaml, source.name)
+        return _read(reader, source, root, parse_recipe_args(recipe_args)), reader.problems
+    except RecipeError as error:
+        return None, error.problems
     except GiveUpError:
-        raise RecipeError(reader.problems) from None
-    if reader.problems:
-        raise RecipeError(reader.problems)
-    return recipe
+        return None, reader.problems
 
 
 def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, Any]) -> Recipe:
