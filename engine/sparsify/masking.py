@@ -20,6 +20,8 @@ class Masking:
         self.masks: list[torch.Tensor] = []
         self._weights: list[torch.Tensor] = list(self.parameters)
         self.active = False
+        self.held: list[int] = []
+        """Zeros of each mask at work."""
         self._zeros: list[int] | None = None
         self._steps_unmasked = 0
         self._hooks: dict[int, Any] = {}
@@ -31,29 +33,43 @@ class Masking:
             mask.to(device=parameter.device, dtype=parameter.dtype)
             for mask, parameter in zip(masks, self.parameters, strict=True)
         ]
-        self._zeros = count_zeros(self.masks)
+        self.held = count_zeros(self.masks)
         self.active = True
-        self._hook_gradients()
-        self.apply()
+        if self.prunes:
+            self._hook_gradients()
+            self.apply()
+        else:
+            self._let_grow()
+
+    @property
+    def prunes(self) -> bool:
+        """Whether masks are at work that do not keep everything."""
+        return any(self.held)
 
     @torch.no_grad()
     def apply(self) -> None:
         """Multiply the weights by their masks, if these are at work; called after every optimizer step."""
-        if not self.active:
-            self._forget_count()
-        elif self.masks:
+        if self.prunes:
             torch._foreach_mul_(self._weights, self.masks)  # pyright: ignore[reportPrivateImportUsage]
+        else:
+            self._forget_count()
 
     def release(self) -> None:
         """Let weights and gradients go."""
         self.active = False
+        self.held = []
+        self._let_grow()
+
+    def _let_grow(self) -> None:
         self._zeros, self._steps_unmasked = None, 0
         for hook in self._hooks.values():
             hook.remove()
         self._hooks.clear()
 
     def zeros(self) -> list[int]:
-        """Zeros of each parameter: of the masks while they are at work, of the weights otherwise."""
+        """Zeros of each parameter: of the masks while they prune anything, of the weights otherwise."""
+        if self.prunes:
+            return self.held
         if self._zeros is None:
             self._zeros = count_zeros(self.parameters)
         return self._zeros

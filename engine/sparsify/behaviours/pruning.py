@@ -12,6 +12,7 @@ from torch import nn
 from engine.errors import UserError
 from engine.recipes.interpolation import sparsity_at
 from engine.recipes.modifiers import (
+    ACDCPruningModifier,
     ConstantPruningModifier,
     GlobalMagnitudePruningModifier,
     GMPruningModifier,
@@ -24,6 +25,7 @@ from engine.sparsify.masks import create_masks
 from engine.sparsify.parameters import NamedParameters, select_parameters
 
 FROM_PARAMETER = "__FROM_PARAM__"
+Scored = TypeVar("Scored", bound=GradualPruningModifier | ACDCPruningModifier)
 Gradual = TypeVar("Gradual", bound=GradualPruningModifier)
 
 
@@ -64,35 +66,26 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
         self.applied = list(state["applied"])
 
 
-class GradualPruning(MaskingBehaviour[Gradual], ABC):
-    """Prunes the lowest scores to a sparsity that grows with the epoch."""
-
-    def initialize(self, training: Training) -> None:
-        super().initialize(training)
-        self.finals = self._finals()
-        self.inits = self._inits()
-
-    def selected(self, model: nn.Module) -> NamedParameters:
-        final = self.modifier.final_sparsity
-        params = [name for names in final.values() for name in names] if isinstance(final, Mapping) else None
-        return select_parameters(model, params or self.modifier.params, modifier=self.modifier.name)
+class ScoredPruning(MaskingBehaviour[Scored], ABC):
+    """Prunes the lowest scores to the sparsity of the epoch."""
 
     @abstractmethod
     def scores(self) -> list[torch.Tensor]:
         """One score for each weight; the lowest are pruned."""
+
+    @abstractmethod
+    def targets(self, epoch: float) -> list[float]:
+        """Sparsity aimed at, for each parameter."""
 
     @property
     def one_threshold(self) -> bool:
         """Whether all parameters compete with each other."""
         return bool(getattr(self.modifier, "global_sparsity", False))
 
-    def targets(self, epoch: float) -> list[float]:
-        """Sparsity aimed at, for each parameter."""
-        compatible = self.sparseml_compatible
-        return [
-            sparsity_at(self.modifier, epoch, initial=initial, final=final, sparseml_compatible=compatible)
-            for initial, final in zip(self.inits, self.finals, strict=True)
-        ]
+    @property
+    def groups(self) -> Sequence[Sequence[int]]:
+        """Which parameters, by their places, share one decision."""
+        return ()
 
     def update(self, moment: Moment) -> None:
         self.prune(moment, self.targets(moment.epoch))
@@ -107,18 +100,15 @@ class GradualPruning(MaskingBehaviour[Gradual], ABC):
         self.applied = list(targets)
         self.say(moment, "update", f"{self.modifier.name}: sparsity {_range(targets)}{regrowing}")
 
-    def finalize(self, moment: Moment) -> None:
-        if self._final_update_is_missing(moment.epoch) and not self.sparseml_compatible:
-            self.prune(moment, self.targets(self.modifier.end_epoch))
-        super().finalize(moment)
-
-    def _final_update_is_missing(self, epoch: float) -> bool:
-        """A run ends one step before its last epoch is full, so an end at the run's length is never reached."""
-        return self.schedule.started and not self.schedule.ended and 0 <= self.modifier.end_epoch <= epoch
-
     def _masks(self, targets: list[float]) -> list[torch.Tensor]:
         try:
-            return create_masks(self.modifier.mask_type, self.scores(), targets, one_threshold=self.one_threshold)
+            return create_masks(
+                self.modifier.mask_type,
+                self.scores(),
+                targets,
+                one_threshold=self.one_threshold,
+                groups=self.groups,
+            )
         except ValueError as error:
             raise UserError(f"{self.modifier.name}: {error}", "change mask_type or params in the recipe") from None
 
@@ -130,6 +120,36 @@ class GradualPruning(MaskingBehaviour[Gradual], ABC):
         aimed = [round(target * size) for target, size in zip(targets, sizes, strict=True)]
         freed = sum(max(zeros - aim, 0) for zeros, aim in zip(self.masking.zeros(), aimed, strict=True))
         return f"; {freed} weights that were zero may grow again" if freed else ""
+
+
+class GradualPruning(ScoredPruning[Gradual], ABC):
+    """Prunes to a sparsity that grows with the epoch."""
+
+    def initialize(self, training: Training) -> None:
+        super().initialize(training)
+        self.finals = self._finals()
+        self.inits = self._inits()
+
+    def selected(self, model: nn.Module) -> NamedParameters:
+        final = self.modifier.final_sparsity
+        params = [name for names in final.values() for name in names] if isinstance(final, Mapping) else None
+        return select_parameters(model, params or self.modifier.params, modifier=self.modifier.name)
+
+    def targets(self, epoch: float) -> list[float]:
+        compatible = self.sparseml_compatible
+        return [
+            sparsity_at(self.modifier, epoch, initial=initial, final=final, sparseml_compatible=compatible)
+            for initial, final in zip(self.inits, self.finals, strict=True)
+        ]
+
+    def finalize(self, moment: Moment) -> None:
+        if self._final_update_is_missing(moment.epoch) and not self.sparseml_compatible:
+            self.prune(moment, self.targets(self.modifier.end_epoch))
+        super().finalize(moment)
+
+    def _final_update_is_missing(self, epoch: float) -> bool:
+        """A run ends one step before its last epoch is full, so an end at the run's length is never reached."""
+        return self.schedule.started and not self.schedule.ended and 0 <= self.modifier.end_epoch <= epoch
 
     def _finals(self) -> list[float]:
         final = self.modifier.final_sparsity
@@ -171,7 +191,7 @@ class ConstantPruning(MaskingBehaviour[ConstantPruningModifier]):
     @torch.no_grad()
     def update(self, moment: Moment) -> None:
         # Held weights stay zero, so an equal number of zeros is the same mask.
-        if not self.masking.active or count_zeros(self.masking.parameters) != self.masking.zeros():
+        if not self.masking.active or count_zeros(self.masking.parameters) != self.masking.held:
             self.masking.hold([parameter != 0.0 for parameter in self.masking.parameters])
         if moment.ends:
             self.masking.release()
