@@ -37,7 +37,8 @@ def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
     _missing(reader, node, modifier, named)
     read, wrong = read_fields(modifier, values)
     for fault in wrong:
-        reader.problem(named[fault.field][1], f"{fault.field} of {modifier.name} {fault.message}")
+        place = named[fault.field][1].inside(fault.at)
+        reader.problem(place, f"{fault.field} of {modifier.name} {fault.message}")
     incomplete = len(reader.problems) > before or any(name in kinds(modifier) and name not in read for name in named)
     return None if incomplete else _built(reader, node, modifier, read, named)
 
@@ -71,7 +72,7 @@ def _built(
     candidate = modifier.unchecked(read)
     faults = list(candidate.faults())
     for fault in faults:
-        place = named[fault.field][1] if fault.field in named else node
+        place = named[fault.field][1].inside(fault.at) if fault.field in named else node
         reader.problem(place, f"{fault.field} of {modifier.name} {fault.message}")
     try:
         return None if faults else Placed(modifier(**read), node.line)

@@ -47,6 +47,18 @@ class Node:
         """The keys and nodes of a mapping."""
         return self.value if self.shape == "mapping" else []  # type: ignore[return-value]
 
+    def inside(self, keys: tuple[str, ...]) -> Node:
+        """The place of the key that `keys` lead to through mappings; the nearest one around it where they lead on
+        through merged ones."""
+        place = self
+        inner = self
+        for name in keys:
+            found = next(((key, value) for key, value in inner.pairs() if str(key.value) == name), None)
+            if found is None:
+                break
+            place, inner = found
+        return place
+
     def replace(self, other: Node) -> None:
         """Take another node's value, here and wherever this node is referred to."""
         self.value, self.shape, self.tag = other.value, other.shape, other.tag

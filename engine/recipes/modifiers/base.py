@@ -16,10 +16,11 @@ EPOCH = kind(Epoch())
 
 
 class FieldFault(NamedTuple):
-    """What is wrong with one field."""
+    """What is wrong with one field; `at`: the keys that lead to it inside a mapping."""
 
     field: str
     message: str
+    at: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,5 +111,5 @@ def read_fields(modifier: type[Modifier], values: dict[str, Any]) -> tuple[dict[
         try:
             read[name] = table[name].read(value)
         except BadValueError as fault:
-            wrong.append(FieldFault(name, str(fault)))
+            wrong.append(FieldFault(name, str(fault), fault.at))
     return read, wrong

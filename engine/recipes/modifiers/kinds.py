@@ -16,7 +16,12 @@ FROM_PARAM = "__FROM_PARAM__"
 
 
 class BadValueError(ValueError):
-    """A value that its field cannot hold; the text says what is expected."""
+    """A value that its field cannot hold; the text says what is expected, `at` the keys that lead to what is wrong
+    inside a mapping."""
+
+    def __init__(self, text: str, at: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.at = at
 
 
 class Kind(Protocol):
@@ -95,6 +100,7 @@ class Whole:
     """An integer; a float without a fraction is taken as one."""
 
     minimum: int | None = None
+    maximum: int | None = None
 
     def read(self, value: Any) -> int:
         number = as_number(value)
@@ -102,6 +108,8 @@ class Whole:
             raise BadValueError(f"must be a whole number, not {shown(value)}")
         if self.minimum is not None and number < self.minimum:
             raise BadValueError(f"must be at least {self.minimum}, not {shown(value)}")
+        if self.maximum is not None and number > self.maximum:
+            raise BadValueError(f"must be at most {self.maximum}, not {shown(value)}")
         return int(number)
 
 

@@ -7,13 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from engine.recipes.modifiers.base import FieldFault, Modifier
-from engine.recipes.modifiers.kinds import Boolean, Epoch, Names, Optional, OrElse, Settings, Text, Whole, kind
+from engine.recipes.modifiers.kinds import (
+    BadValueError,
+    Boolean,
+    Epoch,
+    Names,
+    Optional,
+    OrElse,
+    Settings,
+    Text,
+    Whole,
+    kind,
+)
+from engine.recipes.modifiers.observers import ObserverSettings, check_limits, observer_arguments
 from engine.recipes.modifiers.scheme import OverrideMapping, QuantizationScheme, SchemeKind
 
 FLAG: dict[str, Any] = kind(Boolean())
-BITS: dict[str, Any] = kind(Whole(minimum=2))
+BITS: dict[str, Any] = kind(Whole(minimum=2, maximum=8))
 NAMES: dict[str, Any] = kind(Optional(Names()))
-SETTINGS: dict[str, Any] = kind(Optional(Settings()))
 LATER: dict[str, Any] = kind(Optional(Epoch()))
 
 FUSION = "conv_bn_relus"
@@ -76,9 +87,21 @@ class QuantizationModifier(AnyQuantizationModifier):
     exclude_module_types: tuple[str, ...] | None = field(default=None, metadata=NAMES)
     exclude_batchnorm: bool = field(default=True, metadata=FLAG)
     custom_quantizable_module_types: tuple[str, ...] | None = field(default=None, metadata=NAMES)
-    activation_qconfig_kwargs: dict[str, Any] | None = field(default=None, metadata=SETTINGS)
-    weight_qconfig_kwargs: dict[str, Any] | None = field(default=None, metadata=SETTINGS)
+    activation_qconfig_kwargs: dict[str, Any] | None = field(
+        default=None, metadata=kind(Optional(ObserverSettings(channels=False)))
+    )
+    weight_qconfig_kwargs: dict[str, Any] | None = field(
+        default=None, metadata=kind(Optional(ObserverSettings(signed=True)))
+    )
     tensorrt: bool = field(default=False, metadata=FLAG)
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        found = observer_arguments(self.activation_qconfig_kwargs)
+        try:
+            check_limits(found.get("limits"), found.get("signed", self.tensorrt))
+        except BadValueError as fault:
+            yield FieldFault("activation_qconfig_kwargs", str(fault))
 
 
 @dataclass(frozen=True, kw_only=True)

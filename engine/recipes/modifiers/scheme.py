@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from engine.recipes.modifiers.kinds import BadValueError, Boolean, Kind, Optional, Settings, Text, Whole, shown
+from engine.recipes.modifiers.observers import ObserverSettings, observer_arguments
+from engine.recipes.problems import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ NAMED = {
 }
 
 _ARGUMENTS: dict[str, Kind] = {
-    "num_bits": Whole(minimum=2),
+    "num_bits": Whole(minimum=2, maximum=8),
     "symmetric": Boolean(),
     "strategy": Text(("tensor", "channel")),
-    "kwargs": Settings(),
+    "kwargs": ObserverSettings(signed=True),
 }
 
 
@@ -68,29 +71,52 @@ class OverrideMapping:
     """Schemes by the name or class name of the modules they are for."""
 
     def read(self, value: Any) -> dict[str, QuantizationScheme]:
-        return {name: SchemeKind().read(scheme) for name, scheme in Settings().read(value or {}).items()}
+        schemes: dict[str, QuantizationScheme] = {}
+        for name, scheme in Settings().read(value or {}).items():
+            with inside(name):
+                schemes[name] = SchemeKind().read(scheme)
+        return schemes
 
 
 def _scheme(value: Mapping[Any, Any]) -> QuantizationScheme:
     defaults = {"input_activations": INPUTS, "weights": WEIGHTS, "output_activations": WEIGHTS}
     _refuse_unknown(value, [*defaults, "target_hardware"])
-    parts = {name: _arguments(value[name], default) for name, default in defaults.items() if name in value}
+    parts: dict[str, Any] = {}
+    for name in (name for name in defaults if name in value):
+        with inside(name):
+            parts[name] = _arguments(value[name], defaults[name], channels=name == "weights")
     hardware = Optional(Text()).read(value.get("target_hardware"))
     return QuantizationScheme(**parts, target_hardware=hardware)
 
 
-def _arguments(value: Any, default: QuantizationArguments) -> QuantizationArguments | None:
+def _arguments(value: Any, default: QuantizationArguments, *, channels: bool) -> QuantizationArguments | None:
     if value is None or isinstance(value, QuantizationArguments):
         return value
     if not isinstance(value, Mapping):
         raise BadValueError(f"must describe each part by a mapping, not {shown(value)}")
     given = cast("Mapping[Any, Any]", value)
     _refuse_unknown(given, list(_ARGUMENTS))
-    read: dict[str, Any] = {name: _ARGUMENTS[name].read(member) for name, member in given.items()}
-    return replace(QuantizationArguments(symmetric=default.symmetric), **read)
+    read: dict[str, Any] = {}
+    for name, member in given.items():
+        with inside(name):
+            read[name] = _ARGUMENTS[name].read(member)
+    made = replace(QuantizationArguments(symmetric=default.symmetric), **read)
+    if not channels and (made.strategy == "channel" or observer_arguments(made.kwargs).get("per_channel")):
+        raise BadValueError("asks for a range for each channel, which only weights can have")
+    return made
+
+
+@contextmanager
+def inside(name: str) -> Generator[None]:
+    """Let a `BadValueError` say that it is inside the member `name` of a mapping."""
+    try:
+        yield
+    except BadValueError as fault:
+        raise BadValueError(str(fault) if fault.at else f"holds {name}, which {fault}", (name, *fault.at)) from None
 
 
 def _refuse_unknown(value: Mapping[Any, Any], known: list[str]) -> None:
     for name in value:
         if name not in known:
-            raise BadValueError(f"has an unknown part {shown(name)}; known are {', '.join(known)}")
+            near = did_you_mean(str(name), known) or f"known are {', '.join(known)}"
+            raise BadValueError(f"has an unknown part {shown(name)}; {near}", at=(str(name),))
