@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+
+from engine.recipes.clock import epoch_at
 
 MOST_POINTS = 600
 """So many points are kept of a curve that changes at every step; charts are narrower than that."""
@@ -15,25 +17,40 @@ Change = tuple[int, Value]
 
 @dataclass(frozen=True)
 class Series:
-    """A value over the steps: `values[i]` holds from `steps[i]` (epoch `epochs[i]`) until the next; None: not set."""
+    """A value over the steps: `values[i]` holds from `steps[i]` (epoch `epochs[i]`) until the next; None: not set.
+
+    A change at the step after the last one is made when the run is finalized.
+    """
 
     steps: tuple[int, ...] = ()
     epochs: tuple[float, ...] = ()
     values: tuple[Value, ...] = ()
+
+    @classmethod
+    def of(cls, changes: Iterable[Change], steps_per_epoch: int) -> Series:
+        """Changes in order of steps, the last of a step counting."""
+        kept = dict(changes)
+        epochs = tuple(epoch_at(step, steps_per_epoch) for step in kept)
+        return cls(tuple(kept), epochs, tuple(kept.values()))
 
     def at(self, epoch: float) -> Value:
         """The value that holds at an epoch."""
         place = bisect_right(self.epochs, epoch)
         return self.values[place - 1] if place else None
 
+    @property
+    def changes(self) -> list[Change]:
+        """Steps with the values that hold from them on."""
+        return list(zip(self.steps, self.values, strict=True))
 
-def largest(tracks: Sequence[Sequence[Change]]) -> list[Change]:
-    """The largest of several step functions at every step at which one changes."""
+
+def combined(tracks: Sequence[Sequence[Change]], join: Callable[[list[Value]], Value]) -> list[Change]:
+    """What `join` makes of the values of several step functions, at every step at which one changes."""
     current: list[Value] = [None] * len(tracks)
     result: list[Change] = []
     for step, index, value in _in_order(tracks):
         current[index] = value
-        result.append((step, max((known for known in current if known is not None), default=None)))
+        result.append((step, join(current)))
     return result
 
 

@@ -18,7 +18,7 @@ from engine.recipes.modifiers import (
     MagnitudePruningModifier,
 )
 from engine.recipes.schedule import UpdateSchedule
-from engine.recipes.timeline import timeline
+from engine.recipes.timeline import Timeline, Track, timeline
 
 DATA = Path(__file__).parents[1] / "data" / "recipes"
 
@@ -153,3 +153,105 @@ def test_falling_sparsity_is_mentioned() -> None:
 def test_a_recipe_without_length_is_mentioned() -> None:
     (found,) = warnings(parse_recipe("modifiers:\n  - !DistillationModifier\n"))
     assert "no length" in found.message
+
+
+EVERYTHING = """\
+modifiers:
+  - !EpochRangeModifier {start_epoch: 0, end_epoch: 9}
+  - !ACDCPruningModifier
+      {params: [a], compression_sparsity: 0.5, start_epoch: 1, end_epoch: 7, update_frequency: 1}
+  - !MovementPruningModifier
+      {params: [b], init_sparsity: 0.1, final_sparsity: 0.6, start_epoch: 0.4, end_epoch: 3.3, update_frequency: 0.3,
+       inter_func: linear, leave_enabled: false}
+  - !MFACPruningModifier
+      {params: [c], init_sparsity: 0.2, final_sparsity: 0.7, start_epoch: 2, end_epoch: 9, update_frequency: 2}
+  - !StructuredPruningModifier
+      {params: [d], init_sparsity: 0.0, final_sparsity: 0.3, start_epoch: -1, end_epoch: 5, update_frequency: -1}
+  - !GMPruningModifier
+      {params: [], init_sparsity: 0.0, final_sparsity: {0.5: [e, f], 0.8: [g]}, start_epoch: 1, end_epoch: 2,
+       update_frequency: 0.5}
+  - !ConstantPruningModifier {params: [h], start_epoch: 2, end_epoch: 6}
+  - !LayerPruningModifier {layers: [i], start_epoch: 1.5}
+  - !TrainableParamsModifier {params: [j], trainable: false, start_epoch: 1, end_epoch: 4}
+  - !GradualParamModifier
+      {params: [k], init_val: 1, final_val: 3, start_epoch: 2, end_epoch: 6, update_frequency: 0.5}
+  - !SetParamModifier {params: [l], val: 4, start_epoch: 3}
+  - !LearningRateModifier
+      {lr_class: MultiStepLR, lr_kwargs: {milestones: [2, 4], gamma: 0.5}, init_lr: 0.1, start_epoch: 0, end_epoch: 5}
+  - !SetLearningRateModifier {learning_rate: 0.01, start_epoch: 7}
+  - !SetWeightDecayModifier {weight_decay: 0.2, start_epoch: 2}
+  - !DistillationModifier {hardness: 0.5, start_epoch: 1, end_epoch: 4}
+  - !PerLayerDistillationModifier {gain: 1.5, start_epoch: 2}
+  - !QuantizationModifier {submodules: [m], start_epoch: 6, disable_quantization_observer_epoch: 8}
+"""
+
+
+def track_of(drawn: Timeline, recipe: Recipe, name: str, quantity: str) -> list[Track]:
+    """The tracks of a modifier."""
+    named = [track for track in drawn.tracks if recipe.modifiers[track.index].name == name]
+    return [track for track in named if track.quantity == quantity]
+
+
+@pytest.mark.parametrize("steps_per_epoch", [1, 4, 7])
+def test_every_modifier_has_the_track_its_schedule_gives(steps_per_epoch: int) -> None:
+    recipe = parse_recipe(EVERYTHING)
+    total = recipe.max_epochs * steps_per_epoch
+    drawn = timeline(recipe, steps_per_epoch, total, every_step=True)
+    silent = {"EpochRangeModifier"}
+    assert {recipe.modifiers[track.index].name for track in drawn.tracks} | silent == {
+        modifier.name for modifier in recipe.modifiers
+    }
+    for track in drawn.tracks:
+        schedule = UpdateSchedule.of(recipe.modifiers[track.index])
+        updated = [step for step in range(total) if updates(schedule, epoch_at(step, steps_per_epoch))]
+        late = {step + 1 for step in updated} if track.quantity == "distillation" else set[int]()
+        assert set(track.series.steps) <= {*updated, *late, total}, recipe.modifiers[track.index].name
+
+
+def updates(schedule: UpdateSchedule, epoch: float) -> bool:
+    """Ask a schedule at one step, and note the update."""
+    ready = schedule.ready(epoch)
+    if ready:
+        schedule.update(epoch)
+    return ready
+
+
+def test_values_of_tracks() -> None:
+    recipe = parse_recipe(EVERYTHING)
+    drawn = timeline(recipe, 10, 90)
+
+    def values(name: str, quantity: str, *epochs: float) -> list[float | None]:
+        (track,) = track_of(drawn, recipe, name, quantity)
+        return [track.series.at(epoch) for epoch in epochs]
+
+    assert values("ACDCPruningModifier", "sparsity", 0.9, 1, 2, 3, 4, 5, 6, 7) == [None, 0, 0.5, 0, 0.5, 0, 0.5, 0.5]
+    assert values("MovementPruningModifier", "sparsity", 0.3, 0.4, 3.2, 3.3) == [
+        None,
+        0.1,
+        pytest.approx(0.565, abs=0.02),
+        0.0,
+    ]
+    assert values("MFACPruningModifier", "sparsity", 8.9, 9.0) == [pytest.approx(0.6985, abs=1e-3), 0.7]
+    assert values("ConstantPruningModifier", "zeros held", 1.9, 2, 5.9, 6) == [None, 1, 1, 0]
+    assert values("LayerPruningModifier", "layers dropped", 1.4, 1.5, 8.9) == [None, 1, 1]
+    assert values("TrainableParamsModifier", "trainable", 0.9, 1, 4) == [None, 0, None]
+    assert values("GradualParamModifier", "value", 1.9, 2, 4, 6) == [None, 1, 2, 3]
+    assert values("SetWeightDecayModifier", "weight decay", 1.9, 2) == [None, 0.2]
+    assert [drawn.learning_rate.at(epoch) for epoch in (0, 2, 4, 6.9, 7)] == [0.1, 0.05, 0.025, 0.025, 0.01]
+    assert [drawn.observers.at(epoch) for epoch in (5.9, 6, 8)] == [None, 1, 0]
+    groups = {track.params: track.series.at(2.0) for track in track_of(drawn, recipe, "GMPruningModifier", "sparsity")}
+    assert groups == {("e", "f"): 0.5, ("g",): 0.8}
+
+
+def test_the_weight_of_two_teachers() -> None:
+    drawn = timeline(parse_recipe(EVERYTHING), 10, 90)
+    # The logits' share goes on to its end's step; layers are added before or after it, by the order of their ends.
+    assert [drawn.distillation.at(epoch) for epoch in (0.9, 1, 2, 4, 4.1)] == [None, 0.5, 2.0, 2.0, 1.5]
+
+
+def test_thinned_curves_keep_the_corners_of_stepped_rates() -> None:
+    recipe = parse_recipe(EVERYTHING)
+    thin, whole = timeline(recipe, 5000, 45000), timeline(recipe, 5000, 45000, every_step=True)
+    assert len(thin.learning_rate.steps) < 1500 < len(whole.learning_rate.steps)
+    for epoch in (0, 2 - 1e-4, 2.0, 4 - 1e-4, 4.0, 5.0, 7.0):
+        assert thin.learning_rate.at(epoch) == whole.learning_rate.at(epoch)
