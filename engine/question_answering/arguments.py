@@ -35,7 +35,7 @@ class DataTrainingArguments:
     train_file: str | None = _flag(None, "Training questions: SQuAD JSON, rows as JSON, JSON lines or CSV, also .gz")
     validation_file: str | None = _flag(None, "Evaluation questions, in the same formats")
     test_file: str | None = _flag(None, "Questions to predict answers for, in the same formats")
-    overwrite_cache: bool = _flag(False, "Download and prepare a hub dataset again")
+    overwrite_cache: bool = _flag(False, "Download a hub dataset and turn text into tokens again")
     preprocessing_num_workers: int | None = _flag(None, "Threads that turn text into tokens (all cores by default)")
     max_seq_length: int = _flag(384, "Longest input in tokens; longer contexts are read in windows")
     pad_to_max_length: bool = _flag(True, "Pad every input to max_seq_length (off: to the longest of its batch)")

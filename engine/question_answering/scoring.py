@@ -14,6 +14,7 @@ from engine.question_answering.evaluation import LogitsFunction, Predictions, Qu
 from engine.question_answering.features import Notify, WindowSettings, evaluation_windows
 from engine.question_answering.sources import load_examples
 from engine.question_answering.spans import SpanSettings
+from engine.question_answering.windows_cache import cached_windows
 from engine.zoo import resolve_model
 
 _ONNX_FILE = "model.onnx"
@@ -150,7 +151,9 @@ def question_set(
     progress: Notify | None = None,
 ) -> QuestionSet:
     """`examples` as windows, with the settings that make logits into answers."""
-    windows = evaluation_windows(examples.examples, tokenizer, settings, say, progress=progress)
+    windows = cached_windows(
+        evaluation_windows, examples.examples, tokenizer, settings, say, progress=progress, fresh=data.overwrite_cache
+    )
     spans = SpanSettings(
         n_best_size=data.n_best_size,
         max_answer_length=data.max_answer_length,

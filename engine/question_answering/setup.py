@@ -16,6 +16,7 @@ from engine.question_answering.features import Windows, WindowSettings, training
 from engine.question_answering.scoring import question_set
 from engine.question_answering.sources import load_examples
 from engine.question_answering.training_arguments import EngineArguments
+from engine.question_answering.windows_cache import cached_windows
 from engine.runs.recorder import RunRecorder
 from engine.sparsify.checkpoint import LoadedModel, load_question_answering_model
 
@@ -49,8 +50,16 @@ class Inputs:
 
     def training(self) -> Windows:
         """The windows to train on."""
-        examples = self._examples("train")
-        return training_windows(examples.examples, self.tokenizer, self.settings, self.say, progress=self._progress)
+        examples, fresh = self._examples("train").examples, self.arguments.data.overwrite_cache
+        return cached_windows(
+            training_windows,
+            examples,
+            self.tokenizer,
+            self.settings,
+            self.say,
+            progress=self._progress,
+            fresh=fresh,
+        )
 
     def questions(self, purpose: Purpose = "evaluate") -> QuestionSet:
         """The questions to evaluate on, or to predict answers for."""
