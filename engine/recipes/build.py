@@ -34,12 +34,14 @@ def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
         return None
     before = len(reader.problems)
     values = _values(reader, named, modifier, scope)
-    _missing(reader, node, modifier, named)
+    missing = _missing(reader, node, modifier, named)
     read, wrong = read_fields(modifier, values)
     for fault in wrong:
         place = named[fault.field][1].inside(fault.at)
         reader.problem(place, f"{fault.field} of {modifier.name} {fault.message}")
-    incomplete = len(reader.problems) > before or any(name in kinds(modifier) and name not in read for name in named)
+    incomplete = (
+        missing or len(reader.problems) > before or any(name in kinds(modifier) and name not in read for name in named)
+    )
     return None if incomplete else _built(reader, node, modifier, read, named)
 
 
@@ -60,10 +62,13 @@ def _values(
     return values
 
 
-def _missing(reader: Reader, node: Node, modifier: type[Modifier], named: dict[str, tuple[Node, Node]]) -> None:
+def _missing(reader: Reader, node: Node, modifier: type[Modifier], named: dict[str, tuple[Node, Node]]) -> bool:
+    """Whether fields that are needed are not there; those that may stand in broken lines are not complained about."""
     missing = [name for name in required(modifier) if name not in named]
-    if missing:
-        reader.problem(node, f"{modifier.name} needs {', '.join(missing)}")
+    said = [name for name in missing if name not in reader.unread]
+    if said:
+        reader.problem(node, f"{modifier.name} needs {', '.join(said)}")
+    return bool(missing)
 
 
 def _built(

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from engine.recipes.build import Placed, build_modifier
-from engine.recipes.nodes import Node, parse
+from engine.recipes.nodes import Node
 from engine.recipes.order import modifier_key, stage_key
 from engine.recipes.outline import Outline, Part, outline
 from engine.recipes.overrides import apply_overrides, parse_recipe_args
 from engine.recipes.problems import Problem, RecipeError
 from engine.recipes.reader import GiveUpError, Reader
 from engine.recipes.recipe import Recipe, Stage
+from engine.recipes.recovery import read_tree
 from engine.recipes.source import SourceText, raw_text, read_source
 from engine.recipes.variables import Scope
 
@@ -42,12 +43,15 @@ def attempt(
     source: SourceText, recipe_args: str | Mapping[str, Any] | None = None
 ) -> tuple[Recipe | None, list[Problem]]:
     """A recipe as far as it can be read (None: not even that), and every problem that keeps it from being used."""
-    reader = Reader(source.name)
+    tree = read_tree(source.yaml, source.name)
+    reader = Reader(source.name, tree.problems, unread=tree.unread)
     try:
-        root = parse(source.yaml, source.name)
-        return _read(reader, source, root, parse_recipe_args(recipe_args)), reader.problems
+        arguments = parse_recipe_args(recipe_args)
     except RecipeError as error:
-        return None, error.problems
+        reader.problems += error.problems
+        arguments = {}
+    try:
+        return tree.root and _read(reader, source, tree.root, arguments), reader.problems
     except GiveUpError:
         return None, reader.problems
 

@@ -53,7 +53,7 @@ def _value(text: str) -> Any:
 def apply_overrides(reader: Reader, arguments: Mapping[str, Any], variables: Mapping[str, list[Node]]) -> None:
     """Replace the nodes of the named variables, at the top and in every stage; unknown names are problems."""
     for name, value in arguments.items():
-        if name not in variables:
+        if name not in variables and name not in reader.unread:
             suggestion = did_you_mean(name, variables) or _known(variables)
             reader.problems.append(Problem(ORIGIN, 0, 0, f"the recipe has no variable '{name}'", suggestion))
         for node in variables.get(name, []):

@@ -14,13 +14,17 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong; `line` and `column` count from 1, 0 where a problem has no place in the text."""
+    """One thing that is wrong; `line` and `column` count from 1, 0 where a problem has no place in the text.
+
+    `length` is the number of characters to mark from there on, 0 where that is not known.
+    """
 
     file: str
     line: int
     column: int
     message: str
     suggestion: str = ""
+    length: int = 0
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file

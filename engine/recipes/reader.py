@@ -13,14 +13,17 @@ from engine.recipes.expressions import (
     expression_in,
     parse_expression,
 )
-from engine.recipes.nodes import DEPTH_LIMIT, Node
+from engine.recipes.nodes import Node
 from engine.recipes.problems import Problem, did_you_mean
+from engine.recipes.tree import DEPTH_LIMIT
 
 if TYPE_CHECKING:
     from engine.recipes.variables import Scope
 
 MOST_VALUES = 50_000
 """So many values may be read from one recipe: what aliases of aliases unfold to counts."""
+MOST_CHARACTERS = 500_000
+"""So much text may they hold together."""
 MOST_PROBLEMS = 100
 
 
@@ -30,23 +33,28 @@ class GiveUpError(Exception):
 
 @dataclass
 class Reader:
-    """Reads one recipe and keeps what is wrong with it."""
+    """Reads one recipe and keeps what is wrong with it.
+
+    `unread` are the words of lines that could not be read: what they may name is not called missing.
+    """
 
     file: str
     problems: list[Problem] = field(default_factory=list[Problem])
     notes: list[Problem] = field(default_factory=list[Problem])
+    unread: set[str] = field(default_factory=set[str])
     read: int = 0
+    characters: int = 0
 
     def problem(self, node: Node, message: str, suggestion: str = "") -> None:
         """Note a problem at the place of a node."""
-        self.problems.append(Problem(self.file, node.line, node.column, message, suggestion))
+        self.problems.append(Problem(self.file, node.line, node.column, message, suggestion, node.length))
         if len(self.problems) >= MOST_PROBLEMS:
             raise GiveUpError
 
     def note(self, node: Node, message: str) -> None:
         """Note something that is no error but may not be what was meant."""
         if len(self.notes) < MOST_PROBLEMS:
-            self.notes.append(Problem(self.file, node.line, node.column, message))
+            self.notes.append(Problem(self.file, node.line, node.column, message, length=node.length))
 
     def plain(self, node: Node, scope: Scope | None, depth: int = 0) -> Any:
         """The plain value of a node; with a scope, expressions in it are evaluated."""
@@ -71,7 +79,8 @@ class Reader:
         except AlreadyNotedError:
             return UNREADABLE
         except UnknownNameError as error:
-            self.problem(node, str(error), did_you_mean(error.name, scope.names()))
+            if error.name not in self.unread:
+                self.problem(node, str(error), did_you_mean(error.name, scope.names()))
         except ExpressionError as error:
             self.problem(node, str(error))
         return UNREADABLE
@@ -106,7 +115,8 @@ class Reader:
 
     def _count(self, node: Node, depth: int) -> None:
         self.read += 1
-        if self.read > MOST_VALUES or depth > DEPTH_LIMIT:
+        self.characters += len(node.value) if isinstance(node.value, str) else 0
+        if self.read > MOST_VALUES or self.characters > MOST_CHARACTERS or depth > DEPTH_LIMIT:
             self.problem(node, "the recipe unfolds to too many values or too deep a nesting")
             raise GiveUpError
 
