@@ -62,8 +62,12 @@ def sparsity_at(
     return interpolate(epoch, start, modifier.end_epoch, initial, final, modifier.inter_func)
 
 
-def alternating_sparsity_at(modifier: ACDCPruningModifier, epoch: float) -> float:
-    """The sparsity of an update of alternating pruning: 0 in dense phases; the last phase is never dense."""
-    phase = (epoch - modifier.begins) // modifier.update_frequency if modifier.update_frequency > 0 else 1
+def alternating_sparsity_at(modifier: ACDCPruningModifier, epoch: float, *, sparseml_compatible: bool = False) -> float:
+    """The sparsity of an update of alternating pruning: 0 in dense phases; the last phase is never dense.
+
+    A start of -1 counts as 0, in SparseML as -1.
+    """
+    start = modifier.start_epoch if sparseml_compatible else modifier.begins
+    phase = (epoch - start) // modifier.update_frequency
     dense = phase % 2 == 0 and modifier.end_epoch - modifier.update_frequency > epoch
     return 0.0 if dense else modifier.compression_sparsity

@@ -3,41 +3,53 @@
 from __future__ import annotations
 
 from engine.recipes.modifiers import (
+    ACDCPruningModifier,
     ConstantPruningModifier,
     DistillationModifier,
     EpochRangeModifier,
     GlobalMagnitudePruningModifier,
     GMPruningModifier,
+    GradualParamModifier,
     LayerPruningModifier,
     LearningRateFunctionModifier,
     LearningRateModifier,
     MagnitudePruningModifier,
     Modifier,
+    MovementPruningModifier,
+    PerLayerDistillationModifier,
     QuantizationModifier,
     SchemeQuantizationModifier,
     SetLearningRateModifier,
+    SetParamModifier,
     SetWeightDecayModifier,
     SparsificationLoggingModifier,
+    StructuredPruningModifier,
     TrainableParamsModifier,
 )
 from engine.recipes.recipe import Recipe
 
 SUPPORTED: frozenset[type[Modifier]] = frozenset(
     {
+        ACDCPruningModifier,
         ConstantPruningModifier,
         DistillationModifier,
         EpochRangeModifier,
         GMPruningModifier,
         GlobalMagnitudePruningModifier,
+        GradualParamModifier,
         LayerPruningModifier,
         LearningRateFunctionModifier,
         LearningRateModifier,
         MagnitudePruningModifier,
+        MovementPruningModifier,
+        PerLayerDistillationModifier,
         QuantizationModifier,
         SchemeQuantizationModifier,
         SetLearningRateModifier,
+        SetParamModifier,
         SetWeightDecayModifier,
         SparsificationLoggingModifier,
+        StructuredPruningModifier,
         TrainableParamsModifier,
     }
 )

@@ -49,3 +49,13 @@ def _pair(student: Mapping[str, Any], teacher: Mapping[str, Any], key: str) -> t
             "choose a teacher with the same task and tokenizer",
         )
     return student[key], teacher[key]
+
+
+def feature_distance(
+    student: torch.Tensor, teacher: torch.Tensor, *, normalize: bool = True, epsilon: float = 1e-6
+) -> torch.Tensor:
+    """Mean squared difference of two layer outputs of equal shape; `normalize` divides it by the mean square of the
+    teacher's plus `epsilon` (SparseML's layer-wise distillation)."""
+    taught = teacher.detach()
+    difference = (student - taught).square().mean()
+    return difference / (taught.square().mean() + epsilon) if normalize else difference

@@ -14,8 +14,8 @@ from engine.recipes.modifiers import Modifier
 from engine.recipes.recipe import Recipe
 from engine.recipes.support import unsupported
 from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
-from engine.sparsify.behaviours.distillation import Distillation
 from engine.sparsify.behaviours.quantization import Quantization
+from engine.sparsify.behaviours.teacher import TaughtBehaviour
 from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
 from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
 from engine.sparsify.report import layer_reports, overall_sparsity
@@ -149,7 +149,7 @@ class SparsificationManager:
     @property
     def distils(self) -> bool:
         """Whether the recipe needs a teacher."""
-        return any(self._of(Distillation))
+        return any(self._of(TaughtBehaviour))
 
     @property
     def quantizes(self) -> bool:

@@ -185,6 +185,8 @@ class ACDCPruningModifier(Modifier):
             value = getattr(self, name)
             if value != int(value):
                 yield FieldFault(name, f"must be a whole number, not {value:g}")
+        if self.update_frequency < 1:
+            yield FieldFault("update_frequency", f"must be at least 1 epoch, not {self.update_frequency:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +197,12 @@ class StructuredPruningModifier(GradualPruningModifier):
     params: str | tuple[str, ...] = field(default="__ALL_PRUNABLE__", metadata=PARAMS)
     mask_type: MaskType = field(default="filter", metadata=kind(Mask(names=("filter", "channel"), blocks=False)))
     param_groups: tuple[tuple[str, ...], ...] = field(default=(), metadata=kind(Members(Names())))
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        names = [name for group in self.param_groups for name in group]
+        for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+            yield FieldFault("param_groups", f"names '{name}' more than once")
 
     @property
     def global_sparsity(self) -> bool:

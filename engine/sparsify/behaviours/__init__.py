@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from engine.sparsify.behaviours import distillation, layers, pruning, quantization, training
+from engine.sparsify.behaviours import (
+    acdc,
+    distillation,
+    layer_distillation,
+    layers,
+    movement,
+    parameters,
+    pruning,
+    quantization,
+    structured,
+    training,
+)
 from engine.sparsify.behaviours.base import BEHAVIOURS, Behaviour, Moment, Training
 
 __all__ = [
@@ -10,9 +21,14 @@ __all__ = [
     "Behaviour",
     "Moment",
     "Training",
+    "acdc",
     "distillation",
+    "layer_distillation",
     "layers",
+    "movement",
+    "parameters",
     "pruning",
     "quantization",
+    "structured",
     "training",
 ]

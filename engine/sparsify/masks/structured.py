@@ -17,8 +17,12 @@ def prune_group(scores: list[torch.Tensor], sparsity: float, dimension: int) -> 
     """One decision for the tensors of a group, whose norms are added.
 
     Larger tensors are brought down to the smallest by the mean of neighbours and their decision is repeated. A
-    dimension of size one is never pruned. Raises ValueError where the sizes are no multiples of the smallest.
+    dimension of size one is never pruned. Raises ValueError where the sizes are no multiples of the smallest and where
+    a tensor does not have the dimension.
     """
+    flat = [score for score in scores if score.dim() <= dimension]
+    if flat:
+        raise ValueError(f"a parameter of the shape {list(flat[0].shape)} has no dimension {dimension} to prune")
     sizes = [score.shape[dimension] for score in scores]
     smallest = min(sizes)
     if any(size % smallest for size in sizes):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from engine.sparsify.masks.select import above, count_true, kth_smallest, spared_by_shuffle
@@ -13,13 +15,17 @@ def prune_lowest(scores: torch.Tensor, sparsity: float) -> torch.Tensor:
     `scores` may have any shape and hold -inf. Rounding is half to even. Targets outside (0, 1] keep everything.
     Equal scores at the threshold: in row-major order the first are kept. Where the threshold is the minimum itself
     (weights that are zero already), a fixed shuffle picks which of the minima are pruned and everything else is kept.
+    Scores with a NaN among them have no order: everything is kept.
     """
     count = scores.numel()
     pruned = round(count * sparsity) if 0 < sparsity <= 1 else 0
     if pruned == 0:
         return torch.ones_like(scores, dtype=torch.bool)
     flat = scores.detach().reshape(-1)
-    above_lowest = above(flat, flat.min().item())
+    smallest = flat.min().item()
+    if math.isnan(smallest):
+        return torch.ones_like(scores, dtype=torch.bool)
+    above_lowest = above(flat, smallest)
     lowest = count - count_true(above_lowest)
     if lowest >= pruned:
         mask = _prune_among_equals(above_lowest, lowest, pruned)

@@ -1,0 +1,94 @@
+"""Values put into parameters: once, or moving from one to another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from engine.errors import UserError, plain
+from engine.recipes.interpolation import interpolate
+from engine.recipes.modifiers import GradualParamModifier, SetParamModifier
+from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
+from engine.sparsify.parameters import select_parameters
+
+
+class ParameterSetting(Behaviour[AnyModifier]):
+    """Puts values into the parameters that are meant."""
+
+    def initialize(self, training: Training) -> None:
+        super().initialize(training)
+        self.parameters = select_parameters(
+            training.model,
+            self.modifier.params,  # type: ignore[attr-defined]
+            modifier=self.modifier.name,
+            strict=self.modifier.params_strict,  # type: ignore[attr-defined]
+        )
+
+    def value(self, field: str) -> torch.Tensor:
+        """The value in a field of the modifier. Raises `UserError` where it does not have the parameters' shape; a
+        single number stands for all members."""
+        value = as_tensor(getattr(self.modifier, field), f"{field} of {self.modifier.name}")
+        for name, parameter in self.parameters:
+            if value.dim() and value.shape != parameter.shape:
+                raise UserError(
+                    f"{field} of {self.modifier.name} has the shape {list(value.shape)}, "
+                    f"{plain(name)} has {list(parameter.shape)}",
+                    "give a number, or nested lists of the parameter's shape",
+                )
+        return value
+
+    @torch.no_grad()
+    def put(self, value: torch.Tensor) -> None:
+        """Copy `value` into every parameter."""
+        for _, parameter in self.parameters:
+            parameter.copy_(value)
+
+
+@behaviour_of(SetParamModifier)
+class SetParam(ParameterSetting[SetParamModifier]):
+    """Copies a constant into parameters at the start; training moves them from there."""
+
+    def initialize(self, training: Training) -> None:
+        super().initialize(training)
+        self.constant = self.value("val")
+
+    def update(self, moment: Moment) -> None:
+        if moment.starts:
+            self.put(self.constant)
+
+
+@behaviour_of(GradualParamModifier)
+class GradualParam(ParameterSetting[GradualParamModifier]):
+    """Sets parameters to a value between `init_val` and `final_val` at every update."""
+
+    def initialize(self, training: Training) -> None:
+        super().initialize(training)
+        self.first, self.last = self.value("init_val"), self.value("final_val")
+
+    def update(self, moment: Moment) -> None:
+        self.put(self.value_at(moment.epoch))
+
+    def value_at(self, epoch: float) -> torch.Tensor:
+        """The value of an update at `epoch`."""
+        modifier, compatible = self.modifier, self.sparseml_compatible
+        start = modifier.start_epoch if compatible else modifier.begins
+        function = "linear" if compatible else modifier.inter_func
+        share = interpolate(epoch, start, modifier.end_epoch, 0.0, 1.0, function)
+        return self.last if share == 1.0 else share * (self.last - self.first) + self.first
+
+    def finalize(self, moment: Moment) -> None:
+        """An end at the run's length is never reached by a step."""
+        if self.schedule.active and moment.epoch >= self.modifier.end_epoch and not self.sparseml_compatible:
+            self.put(self.last)
+
+
+def as_tensor(value: Any, what: str) -> torch.Tensor:
+    """A number or nested lists of numbers as float32. Raises `UserError` for anything else."""
+    try:
+        return torch.tensor(value, dtype=torch.float32)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(
+            f"{what} is neither a number nor lists of numbers of one length: {plain(str(value))[:80]}",
+            "write it as [0.0, 1.0] or [[0.0, 1.0], [2.0, 3.0]]",
+        ) from None
