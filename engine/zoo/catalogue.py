@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from engine.zoo.entry import Entry, title_of
-from engine.zoo.stubs import Stub, is_stub
+from engine.zoo.source import FixedSource, State
+from engine.zoo.stubs import is_stub
 
 FILE = Path(__file__).parent / "catalogue.jsonl"
 SERVICE_ENDED = "the SparseZoo service ended in June 2025"
@@ -44,22 +45,19 @@ def facts() -> tuple[Fact, ...]:
     return tuple(msgspec.json.Decoder(Fact).decode_lines(FILE.read_bytes()))
 
 
-class CatalogueSource:
+class CatalogueSource(FixedSource):
     """The built-in facts: they can be listed, and nothing can be fetched from here."""
 
     name = "catalogue"
+    title = "what is publicly known of SparseZoo"
 
-    def state(self) -> tuple[str, str]:
+    def state(self) -> State:
         """Always ready, and always without files."""
-        return "ready", f"facts only: {SERVICE_ENDED}"
+        return State("ready", f"facts only: {SERVICE_ENDED}")
 
     def entries(self) -> list[Entry]:
         """An entry for every record."""
         return [_entry(fact) for fact in facts()]
-
-    def folder(self, stub: Stub) -> Path | None:
-        """None: the catalogue has no files."""
-        return None
 
 
 def _entry(fact: Fact) -> Entry:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import msgspec
+
+from engine.zoo.stubs import Stub
 
 _SPARSITY = re.compile(r"pruned(\d{2})")
 _LAYERS = re.compile(r"(\d+)_?layers?")
@@ -76,3 +79,25 @@ def title_of(architecture: str, dataset: str, sparsity: float | None, quantised:
     pruning = "" if sparsity == 0 else ", pruned" if sparsity is None else f", {sparsity:g} % pruned"
     kind = ", dense" if sparsity == 0 and not quantised else pruning
     return f"{architecture} on {dataset}{kind}{', int8' if quantised else ''}"
+
+
+def entry_of_stub(stub: Stub, *, layers: int | None = None, **more: Any) -> Entry:
+    """An entry with what a stub says of itself; `layers` where they are known better, `more` are fields of `Entry`."""
+    architecture = "-".join(part for part in (stub.architecture, stub.sub_architecture) if part not in (None, "none"))
+    sparsity, quantised = sparsity_of_tag(stub.tag), "quant" in stub.tag
+    return Entry(
+        stub=stub.bare,
+        title=title_of(architecture, stub.dataset, sparsity, quantised),
+        architecture=architecture,
+        layers=layers or layers_of_tag(stub.tag),
+        dataset=stub.dataset,
+        task=stub.sub_domain or "question_answering",
+        sparsity=sparsity,
+        quantised=quantised,
+        **more,
+    )
+
+
+def may_teach(entry: Entry) -> bool:
+    """Whether it is a dense model of the task, as teachers are."""
+    return entry.sparsity == 0 and not entry.quantised and entry.task == "question_answering"

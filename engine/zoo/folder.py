@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from engine.errors import UserError, plain
 from engine.zoo.stubs import Stub
 
 RECIPE_SUFFIXES = (".md", ".yaml", ".yml")
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+class Configuration(msgspec.Struct):
+    """What is read of a model's ``config.json``."""
+
+    model_type: str = ""
+    architectures: list[str] | None = None
+    num_hidden_layers: int | None = None
+
+
+class _Index(msgspec.Struct):
+    weight_map: dict[str, str]
 
 
 def looks_like_zoo_folder(folder: Path) -> bool:
@@ -20,6 +35,30 @@ def looks_like_zoo_folder(folder: Path) -> bool:
 def training_folder(folder: Path) -> Path | None:
     """The folder with the model's configuration: ``training/`` or `folder` itself; None where there is none."""
     return next((place for place in (folder / "training", folder) if (place / "config.json").is_file()), None)
+
+
+def configuration(training: Path | str) -> Configuration:
+    """What ``config.json`` says; empty where it cannot be read."""
+    try:
+        with open(f"{training}/config.json", "rb") as file:
+            return msgspec.json.decode(file.read(), type=Configuration)
+    except (OSError, msgspec.DecodeError):
+        return Configuration()
+
+
+def has_model(folder: Path) -> bool:
+    """Whether configuration and weights are all in `folder` (every part of them, where they come in parts)."""
+    return (folder / "config.json").is_file() and any(_has_weights(folder, name) for name in _WEIGHTS)
+
+
+def _has_weights(folder: Path, name: str) -> bool:
+    if (folder / name).is_file():
+        return True
+    try:
+        index = msgspec.json.decode((folder / f"{name}.index.json").read_bytes(), type=_Index)
+    except (OSError, msgspec.DecodeError):
+        return False
+    return all((folder / part).is_file() for part in set(index.weight_map.values()))
 
 
 def recipes(folder: Path) -> dict[str, Path]:

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from engine.errors import UserError
 from engine.zoo.entry import Entry
 
 StateWord = Literal["ready", "empty", "offline", "unavailable", "unreachable"]
@@ -26,15 +27,15 @@ class State(NamedTuple):
 
 
 class ZooFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of an entry: its path below the entry's folder, its size in bytes and its SHA-256 where known."""
+    """One file of an entry: its path below the entry's folder, its size in bytes and its checksum where known."""
 
     path: str
     size: int | None = None
-    sha256: str | None = None
+    checksum: str | None = None
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """All files that a source has of an entry, and the texts of its recipes where the source tells them."""
+    """All files that a source has of an entry, and which revision they are."""
 
     files: tuple[ZooFile, ...] = ()
     revision: str | None = None
@@ -84,6 +85,10 @@ class Source(Protocol):
         """Everything that it can list at once: no network."""
         ...
 
+    def find(self, name: str) -> Entry | None:
+        """One of its `entries`, without looking at all of them; None where it has none of that name. No network."""
+        ...
+
     def search(self, words: str, limit: int = 50) -> list[Entry]:
         """What it has for some words; may use the network, raises `UserError` where that fails."""
         ...
@@ -106,6 +111,56 @@ class Source(Protocol):
             FetchCancelled: `cancelled` said so.
         """
         ...
+
+
+class FixedSource:
+    """What sources have in common that list the same entries with and without a network, and fetch nothing."""
+
+    name: str
+    title: str
+    can_fetch = False
+
+    def state(self) -> State:
+        """Overridden."""
+        raise NotImplementedError
+
+    def entries(self) -> Sequence[Entry]:
+        """Overridden."""
+        raise NotImplementedError
+
+    def folder(self, name: str) -> Path | None:
+        """None, unless overridden."""
+        return None
+
+    def probe(self) -> State:
+        """As `state`: there is nobody to ask."""
+        return self.state()
+
+    def find(self, name: str) -> Entry | None:
+        """The entry of that name, in either grammar."""
+        return next((entry for entry in self.entries() if name in (entry.stub, entry.name_stub)), None)
+
+    def search(self, words: str, limit: int = 50) -> list[Entry]:
+        """Entries whose stub or title holds all words."""
+        wanted = words.lower().split()
+        texts = ((entry, f"{entry.stub} {entry.title}".lower()) for entry in self.entries())
+        return [entry for entry, text in texts if all(word in text for word in wanted)][:limit]
+
+    def files(self, name: str) -> Listing:
+        """What lies in its folder."""
+        folder = self.folder(name)
+        return files_in(folder) if folder is not None else Listing()
+
+    def fetch(self, name: str, part: Part, staging: Path, on_progress: OnProgress, cancelled: Cancelled) -> Listing:
+        """Always refused."""
+        raise UserError(f"nothing is fetched from the source {self.name}", "`sqa-tui zoo sources` shows which can")
+
+
+def files_in(folder: Path) -> Listing:
+    """Every visible file of a folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    files = (ZooFile(path=path.relative_to(folder).as_posix(), size=path.stat().st_size) for path in paths)
+    return Listing(files=tuple(files))
 
 
 class FetchCancelled(Exception):  # noqa: N818  (it is no error)

@@ -1,9 +1,10 @@
-"""Every place that models, recipes and teachers come from, behind one protocol, and the list of all entries."""
+"""All sources together: the list of all entries, and the one that a name means."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -11,65 +12,111 @@ from engine.errors import UserError, plain
 from engine.zoo.catalogue import CatalogueSource
 from engine.zoo.demo.source import DemoSource
 from engine.zoo.entry import Entry
+from engine.zoo.hub import HubSource
 from engine.zoo.local import LocalSource
+from engine.zoo.source import Source, State
+from engine.zoo.sparsezoo import SparseZooSource
 from engine.zoo.stubs import Stub, is_stub, nearest_hint, normalise, parse_stub
 
-
-class Source(Protocol):
-    """A place that lists entries and may hold their files."""
-
-    name: str
-
-    def state(self) -> tuple[str, str]:
-        """A word for the state (``ready``, ``empty``, ``unavailable``) and the reason or a remark."""
-        ...
-
-    def entries(self) -> list[Entry]:
-        """Everything the source knows of."""
-        ...
-
-    def folder(self, stub: Stub) -> Path | None:
-        """The folder on this machine that holds `stub`, in the SparseZoo layout; None where there is none."""
-        ...
+_RANK = {"demo": 0, "local": 1, "catalogue": 2, "hub": 3, "sparsezoo": 4}
 
 
 def sources() -> list[Source]:
-    """All sources; where two hold the same stub, files of the earlier one and facts of the later ones win."""
-    return [LocalSource(), DemoSource(), CatalogueSource()]
+    """All sources; where two hold the same entry, files of the earlier one and facts of the later ones win."""
+    return [LocalSource(), DemoSource(), HubSource(), SparseZooSource(), CatalogueSource()]
+
+
+def source_of(name: str) -> Source:
+    """The source of that name. Raises `UserError`, naming all, where there is none."""
+    there = sources()
+    found = next((source for source in there if source.name == name), None)
+    if found is None:
+        raise UserError(f"no source {plain(name)!r}", f"there are {', '.join(source.name for source in there)}")
+    return found
+
+
+def probe_all() -> list[tuple[Source, State]]:
+    """Every source and whether it can be used, by asking all at once; as long as the slowest takes, which is seconds."""
+    there = sources()
+    with ThreadPoolExecutor(len(there)) as pool:
+        return list(zip(there, pool.map(lambda source: source.probe(), there), strict=True))
 
 
 def list_entries() -> list[Entry]:
-    """Every entry once: the demo zoo first, then local folders, then the catalogue."""
+    """Every entry once: the demo zoo first, then local folders, the catalogue and the hub's cache. No network."""
     merged: dict[str, Entry] = {}
     for source in reversed(sources()):
         for entry in source.entries():
             known = merged.get(entry.stub)
             merged[entry.stub] = entry if known is None else _with_files_of(known, entry)
-    rank = {"demo": 0, "local": 1, "catalogue": 2, "hub": 3}
-    return sorted(merged.values(), key=lambda entry: rank[entry.source])
+    return sorted(merged.values(), key=lambda entry: _RANK[entry.source])
 
 
 def find_entry(text: str) -> Entry | None:
-    """The entry of a stub in either grammar, or of a repository on the hub; None where nothing is known of it."""
-    wanted = parse_stub(normalise(text)).bare if is_stub(text) else text.strip()
-    return next((entry for entry in list_entries() if wanted in (entry.stub, entry.name_stub)), None)
+    """The entry of a stub in either grammar, of a repository on the hub, or of a folder; None where nothing is known."""
+    name = parse_stub(normalise(text)).bare if is_stub(text) else text.strip()
+    found: Entry | None = None
+    for source in reversed(sources()):
+        for alias in _aliases(name):
+            entry = source.find(alias)
+            if entry is not None:
+                found = entry if found is None else _with_files_of(found, entry)
+                break
+    return found
 
 
-def find_folder(stub: Stub) -> Path | None:
-    """The folder that holds `stub`, under its own name or the one it has in the other grammar."""
-    entry = find_entry(stub.bare)
-    aliases = [name for name in (entry.stub, entry.name_stub) if name] if entry else []
-    for name in dict.fromkeys([stub.bare, *aliases]):
+def _aliases(name: str) -> list[str]:
+    """A name, and the ones that the catalogue knows the same entry by."""
+    known = CatalogueSource().find(name)
+    names = [name, known.stub, known.name_stub] if known is not None else [name]
+    return list(dict.fromkeys(each for each in names if each))
+
+
+def find_folder(name: str) -> Path | None:
+    """The folder that holds an entry completely, under its own name or the one it has in the other grammar."""
+    for alias in _aliases(name):
         for source in sources():
-            folder = source.folder(parse_stub(name))
+            folder = source.folder(alias)
             if folder is not None:
                 return folder
     return None
 
 
+def search(words: str, source: str | None = None, limit: int = 50) -> list[Entry]:
+    """What the sources that can be asked have for some words. Uses the network.
+
+    Args:
+        words: Each must occur; empty for everything.
+        source: One source's name; None for all that can fetch and are ready.
+        limit: Of each source.
+
+    Raises:
+        UserError: The named source (or the only ready one) cannot be asked.
+    """
+    asked = [source_of(source)] if source else [each for each in sources() if each.can_fetch]
+    ready = asked if source else [each for each in asked if each.state().word == "ready"]
+    found: dict[str, Entry] = {}
+    errors: list[UserError] = []
+    for each in ready:
+        try:
+            for entry in each.search(words, limit):
+                found.setdefault(entry.stub, _known_as(entry))
+        except UserError as error:
+            errors.append(error)
+    if errors and len(errors) == len(ready):
+        raise errors[0]
+    return list(found.values())
+
+
+def _known_as(entry: Entry) -> Entry:
+    """What is known here of an entry that a server named; else what the server says."""
+    return find_entry(entry.stub) or entry
+
+
 def known_stubs() -> list[str]:
-    """Every stub that an entry has, in both grammars."""
-    names = (name for entry in list_entries() for name in (entry.stub, entry.name_stub))
+    """Every stub of the catalogue and of the demo zoo, in both grammars."""
+    entries = [*DemoSource().entries(), *CatalogueSource().entries()]
+    names = (name for entry in entries for name in (entry.stub, entry.name_stub))
     return [name for name in names if name and is_stub(name)]
 
 
@@ -82,6 +129,14 @@ def read_stub(text: str) -> Stub:
         raise UserError(error.message, hint or error.hint) from None
 
 
+def read_name(text: str) -> str:
+    """What a user wrote as an entry's name: a stub without parameters, an absolute folder or a hub id as it is."""
+    if is_stub(text):
+        return read_stub(text).bare
+    folder = Path(text).expanduser()
+    return os.path.abspath(folder) if folder.is_dir() else text.strip()
+
+
 def unknown(stub: Stub) -> UserError:
     """The error for a stub that no source knows."""
     hint = nearest_hint(stub.bare, known_stubs()) or "sqa-tui zoo list shows what is known"
@@ -92,5 +147,7 @@ def _with_files_of(known: Entry, local: Entry) -> Entry:
     """What is known of a stub, with the folder that was found for it."""
     recipe = known.has_recipe or local.has_recipe
     files = {"path": local.path, "has_model": local.has_model, "has_recipe": recipe, "has_teacher": local.has_teacher}
+    if local.path is None:
+        return known
     note = "" if local.has_model else known.note
     return msgspec.structs.replace(known, **files, note=note)

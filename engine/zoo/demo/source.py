@@ -10,7 +10,8 @@ from engine.zoo.demo import DATA, FAMILY
 from engine.zoo.demo.publish import train_command
 from engine.zoo.entry import Entry, sparsity_of_tag, title_of
 from engine.zoo.folder import looks_like_zoo_folder, recipes, training_folder
-from engine.zoo.stubs import PREFIX, Stub
+from engine.zoo.source import FixedSource, State
+from engine.zoo.stubs import PREFIX, is_stub, parse_stub
 
 TAGS = ("base-none", "pruned80-none", "pruned80_quant-none")
 
@@ -22,22 +23,25 @@ class Measured(msgspec.Struct, frozen=True):
     exact_match: float | None = None
 
 
-class DemoSource:
+class DemoSource(FixedSource):
     """What is shipped with the package; it needs no network."""
 
     name = "demo"
+    title = "the demo zoo"
 
-    def state(self) -> tuple[str, str]:
+    def state(self) -> State:
         """Always ready."""
-        return "ready", "invented facts and a tiny model, for trying things out"
+        return State("ready", "invented facts and a tiny model, for trying things out")
 
     def entries(self) -> list[Entry]:
         """The dense teacher and the two recipes."""
         return [_entry(tag) for tag in TAGS]
 
-    def folder(self, stub: Stub) -> Path | None:
-        """The bundled folder of `stub`."""
-        folder = DATA / stub.identity
+    def folder(self, name: str) -> Path | None:
+        """The bundled folder of a stub."""
+        if not is_stub(name):
+            return None
+        folder = DATA / parse_stub(name).identity
         return folder if looks_like_zoo_folder(folder) else None
 
 

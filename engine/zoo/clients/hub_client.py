@@ -1,0 +1,183 @@
+"""The Hugging Face hub, through `huggingface_hub`: search, listings and files. Runs as a process of its own.
+
+Files come by our own requests in the library's session: the library (2.4) begins a file anew where the process ended,
+and keeps models in its cache, where an incomplete one looks like a complete one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError, plain
+from engine.zoo.clients.child import serve
+from engine.zoo.clients.safety import check_sizes, safe_path
+from engine.zoo.clients.tally import Tally
+from engine.zoo.clients.transfer import Response, Wanted, download
+
+_CONNECT_LIMIT = 4.0
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_TEXTS = (".json", ".txt", ".model", ".md", ".yaml", ".yml", ".vocab", ".merges")
+_SETTINGS = "config.json"
+
+hub: Any = None
+httpx: Any = None
+
+
+def prepare() -> None:
+    """Import the library; its session gets time limits, which it has none of by itself."""
+    global hub, httpx
+    hub = importlib.import_module("huggingface_hub")
+    # The library's own HTTP client: httpx, or its successor of another name.
+    session = importlib.import_module("huggingface_hub.utils._http")
+    httpx = getattr(session, "httpx2", None) or session.httpx
+
+
+def _limit_time(seconds: float) -> None:
+    hub.get_session().timeout = httpx.Timeout(seconds, connect=min(seconds, _CONNECT_LIMIT))
+
+
+def probe(request: Mapping[str, Any]) -> str:
+    """Ask for one model."""
+    with _in_words(""):
+        _limit_time(request["timeout"])
+        found = list(hub.HfApi().list_models(limit=1))
+    return f"{len(found)} of its models listed"
+
+
+def search(request: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Models by words, most downloaded first: id, task, downloads, configuration, tags."""
+    words = request["words"] or None
+    task = None if words else "question-answering"
+    fields = ["config", "downloads", "pipeline_tag", "tags"]
+    with _in_words(""):
+        _limit_time(request["timeout"])
+        api = hub.HfApi()
+        found = list(
+            api.list_models(search=words, pipeline_tag=task, sort="downloads", limit=request["limit"], expand=fields)
+        )
+    return [_described(info) for info in found]
+
+
+def _described(info: Any) -> dict[str, Any]:
+    config: dict[str, Any] = info.config or {}
+    datasets = [tag.removeprefix("dataset:") for tag in info.tags or [] if tag.startswith("dataset:")]
+    return {
+        "id": str(info.id),
+        "task": str(info.pipeline_tag or ""),
+        "downloads": int(info.downloads or 0),
+        "architecture": str(config.get("model_type", "")),
+        "dataset": ", ".join(datasets),
+    }
+
+
+def files(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Revision and files (path, size, checksum) of a model."""
+    name: str = request["name"]
+    with _in_words(name):
+        _limit_time(request["timeout"])
+        info = hub.HfApi().model_info(name, files_metadata=True, timeout=request["timeout"])
+    listed = [
+        {"path": sibling.rfilename, "size": sibling.size, "checksum": _checksum(sibling)}
+        for sibling in info.siblings or []
+    ]
+    return {"revision": str(info.sha or "main"), "files": listed}
+
+
+def _checksum(sibling: Any) -> str | None:
+    if sibling.lfs is not None:
+        return f"sha256:{sibling.lfs.sha256}"
+    return f"git:{sibling.blob_id}" if sibling.blob_id else None
+
+
+def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Download what a part needs into ``staging``; returns revision and files as they are there."""
+    name, staging = request["name"], Path(request["staging"])
+    listing = files(request)
+    wanted = [file for file in listing["files"] if _is_wanted(file["path"], listing["files"], request["part"])]
+    if request["part"] == "model" and _SETTINGS not in {file["path"] for file in wanted}:
+        raise UserError(f"{plain(name)} on the hub has no {_SETTINGS}: it is no transformers model", "choose another")
+    check_sizes([file["size"] for file in wanted])
+    tally = Tally([file["size"] for file in wanted])
+    for file in wanted:
+        path = safe_path(file["path"])
+        tally.begin(path.as_posix())
+        url = hub.hf_hub_url(name, path.as_posix(), revision=listing["revision"])
+        file["size"] = download(Wanted(url, staging / path, file["size"], file["checksum"]), _open, tally.at)
+        tally.end(file["size"])
+    return {"revision": listing["revision"], "files": wanted}
+
+
+def _is_wanted(path: str, listed: list[dict[str, Any]], part: str) -> bool:
+    """Texts of the top folder, and weights in one form: safetensors where there are any."""
+    if "/" in path or path.startswith("."):
+        return False
+    is_recipe = path.startswith("recipe") or path == "README.md"
+    if part == "recipe":
+        return is_recipe
+    has_safe = any(file["path"].endswith(".safetensors") and "/" not in file["path"] for file in listed)
+    if path.endswith(".safetensors"):
+        return path.startswith("model")
+    if path.endswith((".bin", ".bin.index.json")):
+        return path.startswith("pytorch_model") and not has_safe
+    return path.endswith(_TEXTS)
+
+
+class _Answer:
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_bytes(1 << 16)
+        except httpx.TimeoutException:
+            raise TimeoutError("the hub fell silent") from None
+        except httpx.TransportError as error:
+            raise ConnectionError(str(error)) from None
+
+
+@contextmanager
+def _open(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+    try:
+        opened = hub.get_session().stream("GET", url, headers={**hub.utils.build_hf_headers(), **headers})
+        with opened as response:
+            yield _Answer(response)
+    except httpx.TimeoutException:
+        raise TimeoutError("the hub does not answer") from None
+    except httpx.TransportError as error:
+        raise ConnectionError(str(error)) from None
+
+
+@contextmanager
+def _in_words(name: str) -> Iterator[None]:
+    """Failures of the library as one line that says what to do."""
+    place = hub.constants.ENDPOINT
+    errors = hub.errors
+    try:
+        yield
+    except errors.GatedRepoError:
+        raise UserError(f"{plain(name)} asks for its conditions to be accepted", f"do so at {place}/{name}") from None
+    except errors.RepositoryNotFoundError:
+        hint = "check the name; a private one needs `hf auth login`"
+        raise UserError(f"the hub has no model {plain(name)}", hint) from None
+    except errors.HFValidationError:
+        raise UserError(f"not a name of the hub: {plain(name)}", "a name looks like organisation/model") from None
+    except errors.HfHubHTTPError as error:
+        raise UserError(f"the hub at {place} answers {plain(str(error), 200)}", "try again later") from None
+    except httpx.TimeoutException:
+        raise UserError(f"the hub at {place} does not answer", "check the network, or HF_ENDPOINT") from None
+    except httpx.TransportError as error:
+        reason = plain(str(error), 120)
+        raise UserError(
+            f"the hub at {place} cannot be reached: {reason}", "check the network, or HF_ENDPOINT"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(serve(prepare, {"probe": probe, "search": search, "files": files, "fetch": fetch}))

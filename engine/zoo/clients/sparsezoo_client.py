@@ -1,0 +1,297 @@
+"""SparseZoo, through its own client (`sparsezoo` 1.8.1). Runs as a process of its own, with its environment set before.
+
+The client asks and names the files; how bytes come is ours, for its own transport knows no time limits, keeps error
+pages as files, does not resume and reads 500 MB at a time.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tarfile
+import types
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine.errors import UserError, plain
+from engine.zoo.clients.child import serve
+from engine.zoo.clients.safety import UNPACKED_LIMIT, check_sizes, safe_path
+from engine.zoo.clients.tally import Tally
+from engine.zoo.clients.transfer import Response, Wanted, download
+from engine.zoo.stubs import parse_stub
+
+_NOT_NEEDED = ("geocoder", "machineid")
+"""Imported by the client's analytics alone, which are off: without them nothing can look up where a user is."""
+_CONNECT_LIMIT = 4.0
+_PARTS = {
+    "model": ("training", "recipes", "model_card"),
+    "recipe": ("recipes", "model_card"),
+    "deployment": ("deployment", "model_card"),
+    "all": ("training", "deployment", "recipes", "model_card", "onnx_model", "sample_inputs", "sample_labels"),
+}
+_FOLDERS = ("training", "deployment")
+
+zoo: Any = None
+requests: Any = None
+
+
+def prepare() -> None:
+    """Import the client, in surroundings that it can live in beside today's onnx."""
+    global zoo, requests
+    warnings.simplefilter("ignore")
+    for name in _NOT_NEEDED:
+        sys.modules[name] = types.ModuleType(name)
+    _stand_in("imghdr", what=lambda *_: None)
+    _stand_in("onnx.mapping", TENSOR_TYPE_TO_NP_TYPE={})
+    requests = importlib.import_module("requests")
+    zoo = importlib.import_module("sparsezoo")
+
+
+def _stand_in(name: str, **contents: Any) -> None:
+    """A module that newer releases have dropped, for an import that is not used here."""
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        module = types.ModuleType(name)
+        module.__dict__.update(contents)
+        sys.modules[name] = module
+
+
+def _limit_time(seconds: float) -> None:
+    """Every request of the client gets a time limit: it passes none, which means for ever."""
+    adapter = requests.adapters.HTTPAdapter
+    send = adapter.send
+
+    def limited(self: Any, request: Any, **settings: Any) -> Any:
+        settings["timeout"] = (min(seconds, _CONNECT_LIMIT), seconds)
+        return send(self, request, **settings)
+
+    adapter.send = limited
+
+
+def search(request: Mapping[str, Any]) -> list[str]:
+    """Stubs of a task's models."""
+    _limit_time(request["timeout"])
+    with _in_words(""):
+        found: list[str] = []
+        for task in request["tasks"]:
+            found += zoo.search_models(domain="nlp", sub_domain=task, return_stubs=True)
+    return [str(stub) for stub in found]
+
+
+def files(request: Mapping[str, Any]) -> dict[str, Any]:
+    """What there is of a stub."""
+    _limit_time(request["timeout"])
+    model = _model(request["name"], Path("unused"))
+    return {"files": [_file(file) for file in model.listed]}
+
+
+def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the client download a part into ``staging``; returns the files as they are there."""
+    staging = Path(request["staging"])
+    _limit_time(request["timeout"])
+    model = _model(request["name"], staging)
+    if request["part"] == "model" and model.training is None:
+        raise UserError(f"the SparseZoo server has no training files of {request['name']}", "fetch its recipe instead")
+    _check_recipe(model, request["name"])
+    chosen = list(_chosen(model, request["part"], staging))
+    sizes = {str(file["url"]): _file(file)["size"] for file in model.listed}
+    listed = [sizes.get(file.url) for file, _ in chosen]
+    check_sizes(listed)
+    _transfer_by(_Transport(staging, sizes, Tally(listed)))
+    for file, folder in chosen:
+        file.download(destination_path=str(folder))
+    return {"files": [_kept(path, staging) for path in sorted(staging.rglob("*")) if _is_content(path)]}
+
+
+def _model(stub: str, folder: Path) -> Any:
+    """The client's model of a stub, with the files as the server lists them in ``listed``."""
+
+    class Listed(zoo.Model):
+        def initialize_model_from_stub(self, stub: str) -> Any:
+            answer = super().initialize_model_from_stub(stub)
+            self.listed = answer[0]
+            return answer
+
+    with _in_words(stub):
+        return Listed(parse_stub(stub).bare, download_path=str(folder))
+
+
+def _chosen(model: Any, part: str, staging: Path) -> Iterator[tuple[Any, Path]]:
+    """The files of a part and the folder that their names are below; no file twice.
+
+    A server may list ``model.onnx`` beside ``deployment/model.onnx``; the client makes it a file of the deployment.
+    """
+    taken: set[str] = set()
+    for name in _PARTS[part]:
+        content = getattr(model, name)
+        for file in _loose(content) if content is not None else ():
+            loose = "/" not in file.name and name in _FOLDERS and not file.name.endswith(".tar.gz")
+            path = f"{name}/{file.name}" if loose else str(file.name)
+            if path not in taken and not (loose and path in {str(each["display_name"]) for each in model.listed}):
+                taken.add(path)
+                yield file, staging / name if loose else staging
+
+
+def _loose(part: Any) -> Iterator[Any]:
+    """What a part consists of, as objects that can be downloaded: archives whole, folders by file."""
+    if type(part).__name__ == "Recipes":
+        yield from part.recipes
+    elif isinstance(part, dict):
+        for item in part.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from _loose(item)
+    elif getattr(part, "tar_directory", None) is not None:
+        yield part.tar_directory
+    elif getattr(part, "files", None) and not getattr(part, "is_archive", False):
+        yield from part.files
+    else:
+        yield part
+
+
+def _check_recipe(model: Any, stub: str) -> None:
+    """The client takes the first recipe for one that does not exist; here it is an error."""
+    parsed = parse_stub(stub)
+    wanted = parsed.parameter("recipe_type") or parsed.parameter("recipe")
+    names = [name.removeprefix("recipe").lstrip("_-.") for name in model.recipes.available or []]
+    if wanted and wanted not in names:
+        there = ", ".join(plain(name) or "(default)" for name in names)
+        raise UserError(f"no recipe {plain(wanted)!r} at {parsed.bare}", f"there: {there}" if there else "it has none")
+
+
+def _file(listed: Mapping[str, Any]) -> dict[str, Any]:
+    size = listed.get("file_size")
+    known = isinstance(size, (int, float)) or (isinstance(size, str) and size.isdigit())
+    return {
+        "path": str(listed["display_name"]),
+        "size": int(size) if known and size is not None and int(size) else None,
+    }
+
+
+def _kept(path: Path, staging: Path) -> dict[str, Any]:
+    return {"path": path.relative_to(staging).as_posix(), "size": path.stat().st_size}
+
+
+def _is_content(path: Path) -> bool:
+    return path.is_file() and not path.name.startswith(".")
+
+
+class _Transport:
+    """Stands for the client's ``download_file``."""
+
+    def __init__(self, staging: Path, sizes: Mapping[str, int | None], tally: Tally) -> None:
+        self._staging, self._sizes, self._tally = staging, sizes, tally
+
+    def __call__(self, url_path: str, dest_path: str, **_: Any) -> None:
+        name = Path(dest_path).relative_to(self._staging).as_posix()
+        target = self._staging / safe_path(name)
+        if name.endswith(".tar.gz") and not hasattr(tarfile, "data_filter"):
+            raise _Failed(UserError(f"this Python cannot unpack {name} safely", "update it"))
+        self._tally.begin(name)
+        try:
+            size = download(Wanted(url_path, target, self._sizes.get(url_path)), _open, self._tally.at)
+        except (UserError, OSError) as error:
+            raise _Failed(error) from None
+        self._tally.end(size)
+
+
+class _Failed(BaseException):  # noqa: N818  (not an Exception: the client would swallow it and sleep)
+    def __init__(self, reason: Exception) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _transfer_by(transport: _Transport) -> None:
+    for name in ("sparsezoo.objects.file", "sparsezoo.objects.directory"):
+        sys.modules[name].__dict__["download_file"] = transport
+    tarfile.TarFile.extraction_filter = staticmethod(_unpack_limited())  # pyright: ignore
+
+
+def _unpack_limited() -> Any:
+    """A filter for archives: plain files and folders below the destination, and not too much of them."""
+    left = UNPACKED_LIMIT
+
+    def allowed(member: Any, path: str) -> Any:
+        nonlocal left
+        left -= member.size
+        if not (member.isreg() or member.isdir()) or left < 0:
+            raise _Failed(UserError(f"an archive holds what is refused: {plain(member.name)}", "nothing was kept"))
+        try:
+            return tarfile.data_filter(member, path)
+        except tarfile.FilterError as error:
+            raise _Failed(
+                UserError(f"an archive holds what is refused: {plain(str(error))}", "nothing was kept")
+            ) from None
+
+    return allowed
+
+
+class _Answer:
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+
+    def chunks(self) -> Iterator[bytes]:
+        try:
+            yield from self._response.iter_content(1 << 16)
+        except requests.exceptions.RequestException as error:
+            raise ConnectionError(f"the connection broke off ({type(error).__name__})") from None
+
+
+@contextmanager
+def _open(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+    try:
+        response = requests.get(url, headers=dict(headers), stream=True, allow_redirects=True)
+    except requests.exceptions.Timeout:
+        raise TimeoutError("the SparseZoo server does not answer") from None
+    except requests.exceptions.RequestException as error:
+        raise ConnectionError(str(error)) from None
+    with response:
+        yield _Answer(response)
+
+
+@contextmanager
+def _in_words(stub: str) -> Iterator[None]:
+    """Failures of the client as one line that says what to do."""
+    place = sys.modules["sparsezoo.api.graphql"].__dict__["BASE_API_URL"]
+    check = "check SPARSEZOO_API_URL and the network"
+    try:
+        yield
+    except requests.exceptions.Timeout:
+        raise UserError(f"the SparseZoo server {place} does not answer", check) from None
+    except requests.exceptions.HTTPError as error:
+        code = error.response.status_code if error.response is not None else "an error"
+        raise UserError(f"the SparseZoo server {place} refuses: HTTP {code}", check) from None
+    except requests.exceptions.JSONDecodeError:
+        raise UserError(f"what {place} answers is not SparseZoo's protocol", check) from None
+    except requests.exceptions.RequestException as error:
+        reason = plain(str(error), 120)
+        raise UserError(f"the SparseZoo server {place} cannot be reached: {reason}", check) from None
+    except ValueError as error:
+        if "No matching models" in str(error):
+            raise UserError(f"the SparseZoo server {place} does not have {plain(stub)}", "check the stub") from None
+        raise UserError(f"the SparseZoo server {place}: {plain(str(error), 200)}", check) from None
+    except (LookupError, TypeError, AttributeError, AssertionError) as error:
+        what = f"what {place} answers is not SparseZoo's protocol: {type(error).__name__} {plain(str(error), 120)}"
+        raise UserError(what, check) from None
+    except Exception as error:
+        raise UserError(f"the SparseZoo server {place}: {plain(str(error), 200)}", check) from None
+
+
+def main() -> int:
+    """Serve one request; what the transport refused comes out as itself."""
+
+    def fetched(request: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return fetch(request)
+        except _Failed as failed:
+            raise failed.reason from None
+
+    return serve(prepare, {"search": search, "files": files, "fetch": fetched})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
