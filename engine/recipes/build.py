@@ -1,4 +1,4 @@
-"""From a tagged node to a typed modifier, or to the problems it has."""
+"""From the node of a modifier to a typed modifier, or to the problems it has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 from engine.errors import UserError
 from engine.recipes.modifiers import Modifier
 from engine.recipes.modifiers.base import kinds, read_fields, required
+from engine.recipes.newer.translate import translate
 from engine.recipes.nodes import Node
 from engine.recipes.reader import UNREADABLE, Reader
 from engine.recipes.registry import IGNORED_FIELDS, find_modifier, unknown_field, unknown_modifier
 from engine.recipes.variables import Scope
+from engine.recipes.written import Fields, Written
 
 
 @dataclass(frozen=True)
@@ -25,62 +27,63 @@ class Placed:
 def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
     """Build the modifier a node describes; None, with the problems noted, where that cannot be done."""
     if node.shape == "list" or (node.shape == "scalar" and node.value not in (None, "")):
-        reader.problem(node, f"{node.tag} must be followed by its fields, one on a line")
+        reader.problem(node, f"{node.tag.lstrip('!')} must be followed by its fields, one on a line")
         return None
-    named = {str(key.value): (key, value) for key, value in reader.fields(node)}
-    modifier = find_modifier(node.tag, named)
+    before = reader.noted
+    fields: Fields = {str(key.value): (key, value) for key, value in reader.fields(node)}
+    written = translate(reader, node, fields, scope) if node.newer else _as_written(reader, node, fields)
+    if written is None:
+        return None
+    read = _read(reader, written, scope)
+    if _missing(reader, written) or reader.noted > before:
+        return None
+    return _built(reader, written, read)
+
+
+def _as_written(reader: Reader, node: Node, fields: Fields) -> Written | None:
+    modifier = find_modifier(node.tag, fields)
     if modifier is None:
         reader.problem(node, *unknown_modifier(node.tag))
         return None
-    before = len(reader.problems)
-    values = _values(reader, named, modifier, scope)
-    missing = _missing(reader, node, modifier, named)
-    read, wrong = read_fields(modifier, values)
-    for fault in wrong:
-        place = named[fault.field][1].inside(fault.at)
-        reader.problem(place, f"{fault.field} of {modifier.name} {fault.message}")
-    incomplete = (
-        missing or len(reader.problems) > before or any(name in kinds(modifier) and name not in read for name in named)
-    )
-    return None if incomplete else _built(reader, node, modifier, read, named)
-
-
-def _values(
-    reader: Reader, named: dict[str, tuple[Node, Node]], modifier: type[Modifier], scope: Scope
-) -> dict[str, Any]:
-    """The plain values of the fields the modifier has, as far as they can be read."""
-    values: dict[str, Any] = {}
-    known = kinds(modifier)
-    for name, (key, node) in named.items():
-        if name in known:
-            before = len(reader.problems)
-            value = reader.plain(node, scope)
-            if value is not UNREADABLE and len(reader.problems) == before:
-                values[name] = value
-        elif name not in IGNORED_FIELDS:
+    for name, (key, _) in fields.items():
+        if name not in kinds(modifier) and name not in IGNORED_FIELDS:
             reader.problem(key, *unknown_field(name, modifier))
-    return values
+    known = {name: pair for name, pair in fields.items() if name in kinds(modifier)}
+    return Written(node, modifier.name, modifier, known)
 
 
-def _missing(reader: Reader, node: Node, modifier: type[Modifier], named: dict[str, tuple[Node, Node]]) -> bool:
+def _read(reader: Reader, written: Written, scope: Scope) -> dict[str, Any]:
+    """The fields as the modifier keeps them, as far as they can be read."""
+    values: dict[str, Any] = {}
+    for name, (_, node) in written.fields.items():
+        before = reader.noted
+        value = reader.plain(node, scope)
+        if value is not UNREADABLE and reader.noted == before:
+            values[name] = value
+    read, wrong = read_fields(written.modifier, values)
+    for fault in wrong:
+        place = written.place(fault.field, fault.at)
+        reader.problem(place, f"{written.word(fault.field)} of {written.name} {fault.message}")
+    return read
+
+
+def _missing(reader: Reader, written: Written) -> bool:
     """Whether fields that are needed are not there; those that may stand in broken lines are not complained about."""
-    missing = [name for name in required(modifier) if name not in named]
-    said = [name for name in missing if name not in reader.unread]
+    missing = [name for name in required(written.modifier) if name not in written.fields]
+    words = [written.word(name) for name in missing]
+    said = [word for word in words if word not in reader.unread and word not in written.given]
     if said:
-        reader.problem(node, f"{modifier.name} needs {', '.join(said)}")
+        reader.problem(written.node, f"{written.name} needs {', '.join(said)}")
     return bool(missing)
 
 
-def _built(
-    reader: Reader, node: Node, modifier: type[Modifier], read: dict[str, Any], named: dict[str, tuple[Node, Node]]
-) -> Placed | None:
-    candidate = modifier.unchecked(read)
-    faults = list(candidate.faults())
+def _built(reader: Reader, written: Written, read: dict[str, Any]) -> Placed | None:
+    faults = list(written.modifier.unchecked(read).faults())
     for fault in faults:
-        place = named[fault.field][1].inside(fault.at) if fault.field in named else node
-        reader.problem(place, f"{fault.field} of {modifier.name} {fault.message}")
+        place = written.place(fault.field, fault.at)
+        reader.problem(place, f"{written.word(fault.field)} of {written.name} {fault.message}")
     try:
-        return None if faults else Placed(modifier(**read), node.line)
+        return None if faults else Placed(written.modifier(**read), written.node.line)
     except UserError as error:
-        reader.problem(node, error.message)
+        reader.problem(written.node, error.message)
         return None

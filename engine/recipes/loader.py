@@ -58,12 +58,12 @@ def attempt(
 
 def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, Any]) -> Recipe:
     shape = outline(reader, root)
-    apply_overrides(reader, arguments, shape.variables())
-    scope = Scope(reader, shape.top.variables)
+    apply_overrides(reader, arguments, shape)
+    scope = Scope(reader, shape.top.variables, keys=shape.top.keys)
     described = scope.described()
     stages: list[Stage] = []
     for part in shape.parts:
-        inner = scope if part is shape.top else Scope(reader, part.variables, scope)
+        inner = scope if part is shape.top else Scope(reader, part.variables, scope, keys=part.keys)
         described += [] if part is shape.top else inner.described(part.name)
         stages += _stage(reader, part, inner)
     if not stages and not reader.problems:

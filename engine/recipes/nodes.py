@@ -54,3 +54,8 @@ class Node:
         """Take another node's value, here and wherever this node is referred to."""
         self.value, self.shape, self.tag = other.value, other.shape, other.tag
         self.replaced = True
+
+
+def is_alias(key: Node, value: Node) -> bool:
+    """Whether the value of a key stands elsewhere: an alias stands for the node of its anchor, which comes before."""
+    return (value.line, value.column) < (key.line, key.column)

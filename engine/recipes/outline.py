@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from engine.recipes.nodes import Node
+from engine.recipes.groups import Pairs, group_members, is_group, is_newer_group, is_newer_list
+from engine.recipes.newer.stages import stage_settings, unfolded
+from engine.recipes.nodes import Node, is_alias
 from engine.recipes.reader import Reader
 
-GROUP = "modifiers"
 METADATA = "__metadata__"
 VERSION = "version"
 
@@ -19,9 +20,17 @@ class Part:
     name: str
     place: Node
     variables: dict[str, Node] = field(default_factory=dict[str, Node])
+    keys: dict[str, Node] = field(default_factory=dict[str, Node])
     modifiers: list[Node] = field(default_factory=list[Node])
-    groups: set[str] = field(default_factory=set[str])
     metadata: Node | None = None
+
+    def override(self, name: str, value: Node) -> None:
+        """Give a variable another value: one with an anchor for all its aliases, an alias for itself alone."""
+        if is_alias(self.keys[name], self.variables[name]):
+            value.replaced = True
+            self.variables[name] = value
+        else:
+            self.variables[name].replace(value)
 
 
 @dataclass
@@ -32,12 +41,12 @@ class Outline:
     parts: list[Part]
     version: Node | None = None
 
-    def variables(self) -> dict[str, list[Node]]:
-        """The nodes of every variable by name, at the top and in the stages."""
-        found: dict[str, list[Node]] = {}
+    def holders(self) -> dict[str, list[Part]]:
+        """Where every variable stands by name: the top and the stages."""
+        found: dict[str, list[Part]] = {}
         for part in [self.top, *(part for part in self.parts if part is not self.top)]:
-            for name, node in part.variables.items():
-                found.setdefault(name, []).append(node)
+            for name in part.variables:
+                found.setdefault(name, []).append(part)
         return found
 
 
@@ -46,13 +55,21 @@ def outline(reader: Reader, root: Node) -> Outline:
     if root.is_modifier:
         part = Part("", root, modifiers=[root])
         return Outline(part, [part])
+    if root.shape == "list" and is_newer_list(root):
+        part = Part("", root, modifiers=group_members(reader, root, root))
+        return Outline(part, [part])
     if root.shape != "mapping":
         reader.problem(root, "a recipe is a mapping of variables and groups of modifiers, such as 'modifiers:'")
         return Outline(Part("", root), [])
-    pairs = reader.fields(root)
-    stages = (
-        [] if any(_is_group(key) for key, _ in pairs) else [key for key, value in pairs if _is_stage(reader, value)]
-    )
+    pairs = unfolded(reader, reader.fields(root))
+    stages = [key for key, value in pairs if _is_stage(reader, value)]
+    if any(is_group(key) for key, _ in pairs):
+        _check_left_out(reader, pairs, stages)
+        stages = []
+    return _outlined(reader, root, pairs, stages)
+
+
+def _outlined(reader: Reader, root: Node, pairs: Pairs, stages: list[Node]) -> Outline:
     top = Part("", root)
     version = next((value for key, value in pairs if key.value == VERSION), None)
     parts = [_stage(reader, key, value) for key, value in pairs if key in stages]
@@ -63,48 +80,44 @@ def outline(reader: Reader, root: Node) -> Outline:
     return Outline(top, parts or [top], version)
 
 
-def _is_group(key: Node) -> bool:
-    return isinstance(key.value, str) and GROUP in key.value
-
-
 def _is_stage(reader: Reader, value: Node) -> bool:
-    return value.shape == "mapping" and not value.is_modifier and any(_is_group(key) for key, _ in reader.fields(value))
+    return value.shape == "mapping" and not value.is_modifier and any(is_group(key) for key, _ in reader.fields(value))
+
+
+def _check_left_out(reader: Reader, pairs: Pairs, stages: list[Node]) -> None:
+    """Stages do not count where modifiers stand outside of them; in the newer form they would."""
+    for key, value in pairs:
+        if key not in stages:
+            continue
+        message = f"'{key.value}' looks like a stage, but modifiers also stand outside of stages, so it does not count"
+        if any(is_newer_group(inner, members) for inner, members in reader.fields(value)):
+            reader.problem(key, message, "put all modifiers into stages, or none")
+        else:
+            reader.note(key, message)
 
 
 def _stage(reader: Reader, key: Node, value: Node) -> Part:
     part = Part(str(key.value), key)
-    _sort(reader, part, reader.fields(value))
+    pairs = reader.fields(value)
+    if any(is_newer_group(inner, members) for inner, members in pairs):
+        pairs = stage_settings(reader, key, pairs)
+    _sort(reader, part, pairs)
     return part
 
 
-def _sort(reader: Reader, part: Part, pairs: list[tuple[Node, Node]]) -> None:
+def _sort(reader: Reader, part: Part, pairs: Pairs) -> None:
     for key, value in pairs:
         name = str(key.value)
         if value.is_modifier:
             part.modifiers.append(value)
-        elif _is_group(key) and value.shape != "scalar":
-            part.groups.add(name)
-            part.modifiers += _group(reader, key, value)
+        elif is_group(key) and value.shape != "scalar":
+            part.modifiers += group_members(reader, key, value)
         elif name == METADATA:
             part.metadata = value
         elif value.shape == "list" and any(member.is_modifier for member in value.members()):
             reader.problem(key, f"'{name}' holds modifiers but its name does not say so", f"call it '{name}_modifiers'")
-        elif name != VERSION and not (_is_group(key) and value.value is None):
-            part.variables[name] = value
-
-
-def _group(reader: Reader, key: Node, value: Node) -> list[Node]:
-    """The modifiers of a group: a list in which each has its tag."""
-    if value.shape == "mapping":
-        message = f"'{key.value}' must be a list of modifiers such as '- !EpochRangeModifier'"
-        reader.problem(value, message, "recipes in the newer form without '!' are not supported")
-        return []
-    for member in value.members():
-        if member.shape == "list":
-            reader.problem(member, "a list of modifiers inside another one", "write them on one level")
-        elif not member.is_modifier:
-            reader.problem(member, "a modifier begins with its name such as '- !EpochRangeModifier'")
-    return [member for member in value.members() if member.is_modifier and member.shape != "list"]
+        elif name != VERSION and not (is_group(key) and value.value is None):
+            part.variables[name], part.keys[name] = value, key
 
 
 def _check_metadata(reader: Reader, parts: list[Part]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, cast
 
 from engine.recipes.nodes import Node
+from engine.recipes.outline import Outline
 from engine.recipes.problems import Problem, RecipeError, did_you_mean
 from engine.recipes.reader import Reader
 from engine.recipes.scalars import scalar
@@ -50,32 +51,33 @@ def _value(text: str) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def apply_overrides(reader: Reader, arguments: Mapping[str, Any], variables: Mapping[str, list[Node]]) -> None:
-    """Replace the nodes of the named variables, at the top and in every stage; unknown names are problems."""
+def apply_overrides(reader: Reader, arguments: Mapping[str, Any], shape: Outline) -> None:
+    """Replace the values of the named variables, at the top and in every stage; unknown names are problems."""
+    holders = shape.holders()
     for name, value in arguments.items():
-        if name not in variables and name not in reader.unread:
-            suggestion = did_you_mean(name, variables) or _known(variables)
+        if name not in holders and name not in reader.unread:
+            suggestion = did_you_mean(name, holders) or _known(holders)
             reader.problems.append(Problem(ORIGIN, 0, 0, f"the recipe has no variable '{name}'", suggestion))
-        for node in variables.get(name, []):
-            node.replace(_node(value, node))
+        for part in holders.get(name, []):
+            part.override(name, node_of(value, part.variables[name]))
 
 
-def _known(variables: Mapping[str, list[Node]]) -> str:
+def _known(variables: Collection[str]) -> str:
     return f"it has {', '.join(sorted(variables)[:12])}" if variables else "it has none"
 
 
-def _node(value: Any, place: Node, depth: int = 0) -> Node:
+def node_of(value: Any, place: Node, depth: int = 0) -> Node:
     """A value as a node at the place of the one it replaces."""
     if depth > 20:
         raise _refuse("holds too deeply nested values")
     if isinstance(value, Mapping):
         pairs = [
-            (Node(place.line, place.column, "", str(key)), _node(member, place, depth + 1))
+            (Node(place.line, place.column, "", str(key)), node_of(member, place, depth + 1))
             for key, member in cast("Mapping[Any, Any]", value).items()
         ]
         return Node(place.line, place.column, "", pairs, "mapping")
     if isinstance(value, list | tuple):
-        members = [_node(member, place, depth + 1) for member in cast("list[Any]", value)]
+        members = [node_of(member, place, depth + 1) for member in cast("list[Any]", value)]
         return Node(place.line, place.column, "", members, "list")
     if value is None or isinstance(value, str | int | float):
         return Node(place.line, place.column, "", value)

@@ -42,8 +42,14 @@ class Reader:
     problems: list[Problem] = field(default_factory=list[Problem])
     notes: list[Problem] = field(default_factory=list[Problem])
     unread: set[str] = field(default_factory=set[str])
+    silent: int = 0
     read: int = 0
     characters: int = 0
+
+    @property
+    def noted(self) -> int:
+        """Grows with everything that cannot be read, said or not."""
+        return len(self.problems) + self.silent
 
     def problem(self, node: Node, message: str, suggestion: str = "") -> None:
         """Note a problem at the place of a node."""
@@ -77,9 +83,11 @@ class Reader:
         try:
             return evaluate(parse_expression(expression), scope.value)
         except AlreadyNotedError:
-            return UNREADABLE
+            self.silent += 1
         except UnknownNameError as error:
-            if error.name not in self.unread:
+            if error.name in self.unread:
+                self.silent += 1
+            else:
                 self.problem(node, str(error), did_you_mean(error.name, scope.names()))
         except ExpressionError as error:
             self.problem(node, str(error))

@@ -20,13 +20,20 @@ _CLASSES: list[type[Modifier]] = [
 MODIFIERS: dict[str, type[Modifier]] = {value.name: value for value in _CLASSES if value.__name__ == value.name}
 """Every modifier by its tag; `SchemeQuantizationModifier` shares the tag of `QuantizationModifier`."""
 
+_TRAINED = "prune while training: MagnitudePruningModifier or OBSPruningModifier with a start and an end"
+_TRAINED_INTEGERS = "quantize while training: QuantizationModifier with a start"
+
 REFUSED = {
     "RigLPruningModifier": "use MagnitudePruningModifier or OBSPruningModifier",
     "TopKASTPruningModifier": "use MagnitudePruningModifier or OBSPruningModifier",
     "PowerpropagationModifier": "use MagnitudePruningModifier",
     "LayerThinningModifier": "use LayerPruningModifier",
+    **dict.fromkeys(("SparseGPTModifier", "WandaPruningModifier"), _TRAINED),
+    **dict.fromkeys(("GPTQModifier", "AWQModifier", "AutoRoundModifier"), _TRAINED_INTEGERS),
+    **dict.fromkeys(("SmoothQuantModifier", "LogarithmicEqualizationModifier"), _TRAINED_INTEGERS),
+    **dict.fromkeys(("QuIPModifier", "SpinQuantModifier"), _TRAINED_INTEGERS),
 }
-"""Modifiers of SparseML that are known by name only, and what to use instead."""
+"""Modifiers of SparseML and llm-compressor that are known by name only, and what to use instead."""
 
 _ENDING = "Modifier"
 _NEAR = 0.7
@@ -48,21 +55,21 @@ def find_modifier(tag: str, fields: Collection[str]) -> type[Modifier] | None:
     return found
 
 
-def unknown_modifier(tag: str) -> tuple[str, str]:
-    """What to say about a tag that is no modifier: message and suggestion."""
+def unknown_modifier(tag: str, further: Collection[str] = ()) -> tuple[str, str]:
+    """What to say about a tag that is no modifier: message and suggestion; `further` are names known besides."""
     name = bare_name(tag)
     if name in REFUSED:
         return f"{name} is not supported", REFUSED[name]
-    return f"unknown modifier '{tag}'", _near_modifier(name)
+    return f"unknown modifier '{tag}'", _near_modifier(name, further)
 
 
-def _near_modifier(name: str) -> str:
+def _near_modifier(name: str, further: Collection[str]) -> str:
     """The nearest modifier, one that the engine runs before any other; what all names end with makes none near."""
     from engine.recipes.support import SUPPORTED
 
-    stems = {known.removesuffix(_ENDING).lower(): known for known in MODIFIERS}
+    stems = {known.removesuffix(_ENDING).lower(): known for known in (*further, *MODIFIERS)}
     stem = name.lower().removesuffix(_ENDING.lower())[:100]
-    runs = {short for short, known in stems.items() if MODIFIERS[known] in SUPPORTED}
+    runs = {short for short, known in stems.items() if known in further or MODIFIERS[known] in SUPPORTED}
     near = get_close_matches(stem, runs, n=1, cutoff=_NEAR) or get_close_matches(stem, stems, n=1, cutoff=_NEAR)
     return f"did you mean {stems[near[0]]!r}?" if near else ""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.recipes.expressions import AlreadyNotedError, ExpressionError, UnknownNameError, expression_in
-from engine.recipes.nodes import Node
+from engine.recipes.expressions import AlreadyNotedError, ExpressionError, UnknownNameError
+from engine.recipes.nodes import Node, is_alias
 from engine.recipes.reader import UNREADABLE, Reader
 
 LONGEST_CHAIN = 60
@@ -15,7 +16,11 @@ LONGEST_CHAIN = 60
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable as written and as evaluated; `stage` is empty for those of the whole recipe."""
+    """A variable as written and as evaluated; `stage` is empty for those of the whole recipe.
+
+    `written` is what stands in the text (as JSON for lists and mappings), also where `recipe_args` give it another
+    value and it is `overridden`. `line`, `column` and `length` say where that is.
+    """
 
     name: str
     written: str
@@ -23,6 +28,8 @@ class Variable:
     stage: str
     line: int
     column: int
+    length: int = 0
+    overridden: bool = False
 
 
 @dataclass
@@ -34,6 +41,7 @@ class Scope:
     outer: Scope | None = None
     values: dict[str, Any] = field(default_factory=dict[str, Any])
     pending: list[str] = field(default_factory=list[str])
+    keys: dict[str, Node] = field(default_factory=dict[str, Node])
 
     def names(self) -> list[str]:
         """Every name that can be used here."""
@@ -85,14 +93,21 @@ class Scope:
     def described(self, stage: str = "") -> list[Variable]:
         """Every variable of this scope with its place, in the order of the text."""
         values = self.resolved()
-        return [
-            Variable(name, _written(node), values[name], stage, node.line, node.column)
-            for name, node in self.nodes.items()
-            if name in values
-        ]
+        return [self._described(name, values[name], stage) for name in self.nodes if name in values]
+
+    def _described(self, name: str, value: Any, stage: str) -> Variable:
+        node = self.nodes[name]
+        key = self.keys.get(name, node)
+        place = key if is_alias(key, node) else node
+        return Variable(
+            name, _written(node, value), value, stage, place.line, place.column, place.length, node.replaced
+        )
 
 
-def _written(node: Node) -> str:
-    if node.shape != "scalar" or expression_in(node.value):
-        return str(node.value) if node.shape == "scalar" else ""
-    return "" if node.value is None else str(node.value)
+def _written(node: Node, value: Any) -> str:
+    if node.text or node.shape == "scalar":
+        return node.text
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return ""

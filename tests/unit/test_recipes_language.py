@@ -201,7 +201,7 @@ def test_lines_count_from_the_top_of_a_markdown_file(tmp_path: Path) -> None:
         ("recipe.yaml", b"#" * 200_000, "too long"),
         ("recipe.yaml", b"", "is empty"),
         ("recipe.yaml", b"modifiers: []\n--- \na: 1\n", "second one"),
-        ("recipe.yaml", b"modifiers:\n  X: {a: 1}\n", "newer form"),
+        ("recipe.yaml", b"modifiers:\n  X: {a: 1}\n", "unknown modifier 'X'"),
     ],
 )
 def test_files_that_are_no_recipes(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
