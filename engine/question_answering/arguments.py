@@ -38,7 +38,7 @@ class DataTrainingArguments:
     overwrite_cache: bool = _flag(False, "Download a hub dataset and turn text into tokens again")
     preprocessing_num_workers: int | None = _flag(None, "Threads that turn text into tokens (all cores by default)")
     max_seq_length: int = _flag(384, "Longest input in tokens; longer contexts are read in windows")
-    pad_to_max_length: bool = _flag(True, "Pad every input to max_seq_length (off: to the longest of its batch)")
+    pad_to_max_length: bool = _flag(False, "Pad every input to max_seq_length, not only to the longest of its batch")
     max_train_samples: int | None = _flag(None, "Use only so many training questions")
     max_eval_samples: int | None = _flag(None, "Use only so many evaluation questions")
     max_predict_samples: int | None = _flag(None, "Use only so many test questions")
@@ -60,6 +60,7 @@ class RunArguments:
     distill_teacher: str | None = _flag(None, "Teacher: model folder, zoo: stub, Hugging Face id, `self` or `disable`")
     best_model_after_epoch: float | None = _flag(None, "Forget the best model as long as the epoch is not above this")
     overwrite_output_dir: bool = _flag(False, "Write into an output folder that is not empty")
+    cache_teacher: bool = _flag(True, "Ask the teacher once for each window and keep its logits for later epochs")
     export: bool = _flag(False, "Export to ONNX when training is finished")
     sparseml_compatible: bool = _flag(False, "Keep SparseML's defects that change numbers (docs/recipes.md lists them)")
 

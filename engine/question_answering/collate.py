@@ -29,15 +29,17 @@ class Padding:
 
 
 class Collator:
-    """Pads windows to `length` tokens, or to the longest of the batch (a multiple of `multiple`) where it is None.
+    """Pads windows to `length` tokens; where it is None, to the longest of the batch: to a multiple of `multiple`,
+    but no further than `most`.
 
     Call it with windows as `Windows.__getitem__` gives them; the result holds tensors of shape [batch, length], and
     label positions moved along where the tokenizer pads on the left.
     """
 
-    def __init__(self, tokenizer: Any, length: int | None = None, multiple: int = 1) -> None:
+    def __init__(self, tokenizer: Any, length: int | None = None, multiple: int = 1, most: int | None = None) -> None:
         self.length = length
         self.multiple = multiple
+        self.most = most
         self.padding = Padding.of(tokenizer)
 
     def __call__(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -62,7 +64,8 @@ class Collator:
 
     def _longest(self, items: Sequence[Mapping[str, Any]]) -> int:
         longest = max(len(item["input_ids"]) for item in items)
-        return -(-longest // self.multiple) * self.multiple
+        rounded = -(-longest // self.multiple) * self.multiple
+        return rounded if self.most is None else max(min(rounded, self.most), longest)
 
     def _padded(self, rows: Sequence[np.ndarray], fill: int, length: int) -> np.ndarray:
         padded = np.full((len(rows), length), fill, dtype=np.int64)

@@ -15,6 +15,7 @@ from engine.errors import UserError
 from engine.question_answering.arguments import METADATA
 from engine.question_answering.artifacts import Origin, found_checkpoint, own_checkpoint
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
+from engine.question_answering.features import Windows
 from engine.question_answering.scoring import longest_input, window_settings
 from engine.question_answering.setup import (
     Announcer,
@@ -24,6 +25,8 @@ from engine.question_answering.setup import (
     load_teacher,
     load_tokenizer,
 )
+from engine.question_answering.teacher_cache import Numbered, NumberedCollator, RememberingTeacher, remembering
+from engine.question_answering.teacher_logits import OUTPUTS
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
 from engine.recipes import Recipe, parse_recipe
@@ -90,6 +93,8 @@ def prepare(
     windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
     questions = inputs.questions() if _evaluates(arguments) else None
     _set_epochs(arguments, recipe, say)
+    taught_by = _with_memory(teacher, manager, windows, inputs)
+    remembers = isinstance(taught_by, RememberingTeacher)
     trainer = QuestionAnsweringTrainer(
         manager=manager,
         recorder=recorder,
@@ -98,16 +103,26 @@ def prepare(
         recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
         model=model,
         args=arguments.training,
-        train_dataset=windows,
+        train_dataset=Numbered(windows) if remembers and windows is not None else windows,
         eval_dataset=questions.windows if questions is not None else None,
-        data_collator=inputs.collator(),
+        data_collator=NumberedCollator(inputs.collator()) if remembers else inputs.collator(),
         processing_class=tokenizer,
     )
-    callbacks = _add_callbacks(trainer, teacher, state, arguments)
+    callbacks = _add_callbacks(trainer, taught_by, state, arguments)
     _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again)
     if windows is not None and recipe is not None:
         _advise(recipe, callbacks.recipe.context, say)
     return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
+
+
+def _with_memory(teacher: Any, manager: SparsificationManager, windows: Windows | None, inputs: Inputs) -> Any:
+    """The teacher, with a memory where several epochs see the same windows and nothing but its logits is needed."""
+    training, tokenizer = inputs.arguments.training, inputs.tokenizer
+    if windows is None or not isinstance(teacher, torch.nn.Module) or not training.cache_teacher:
+        return teacher
+    if not manager.distils_only(OUTPUTS) or training.num_train_epochs <= 1 or tokenizer.padding_side != "right":
+        return teacher
+    return remembering(teacher, windows, inputs.settings.max_length, inputs.say)
 
 
 def _recipe(spec: RunSpec) -> Recipe | None:

@@ -20,6 +20,8 @@ from engine.question_answering.windows_cache import cached_windows
 from engine.runs.recorder import RunRecorder
 from engine.sparsify.checkpoint import LoadedModel, load_question_answering_model
 
+_MULTIPLE = 8
+"""Batches are padded to a multiple of this: tensor cores want it, and a compiled graph sees fewer shapes."""
 Level = Literal["info", "warning", "error"]
 
 
@@ -88,7 +90,7 @@ class Inputs:
         """How training windows become batches."""
         if self.arguments.data.pad_to_max_length:
             return Collator(self.tokenizer, self.settings.max_length)
-        return Collator(self.tokenizer, multiple=8 if self.arguments.training.fp16 else 1)
+        return Collator(self.tokenizer, multiple=_MULTIPLE, most=self.settings.max_length)
 
 
 def load_model(arguments: EngineArguments, path: str, say: Announcer) -> LoadedModel:

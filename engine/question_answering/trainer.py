@@ -17,6 +17,8 @@ from engine.question_answering.artifacts import Origin, save_tokenizer, write_re
 from engine.question_answering.evaluation import Predictions, QuestionSet
 from engine.question_answering.failures import StoppedError
 from engine.question_answering.network import torch_logits
+from engine.question_answering.sampling import LengthGroups
+from engine.question_answering.teacher_cache import WINDOW
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.recorder import RunRecorder
@@ -112,6 +114,22 @@ class QuestionAnsweringTrainer(Trainer):
         """The optimizer that holds the state, not accelerate's wrapper."""
         return cast("torch.optim.Optimizer", getattr(self.optimizer, "optimizer", self.optimizer))
 
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        """transformers' own way to group by length finds another order when a run goes on in the middle of an epoch."""
+        windows: Any = train_dataset or self.train_dataset
+        if windows is None or self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        lengths = [len(windows[index]["input_ids"]) for index in range(len(windows))]
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        return LengthGroups(lengths, batch, self.args.data_seed or self.args.seed)
+
+    def _set_signature_columns_if_needed(self) -> None:
+        """The numbers of windows are no input of the model, yet pass."""
+        super()._set_signature_columns_if_needed()
+        columns = cast("list[str]", self._signature_columns)
+        if WINDOW not in columns:
+            columns.append(WINDOW)
+
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)
         self.gradient_norm = float(norm) if norm is not None else None
@@ -134,7 +152,7 @@ class QuestionAnsweringTrainer(Trainer):
             loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
             self.losses.add(loss=loss)
             return (loss, outputs) if return_outputs else loss
-        outputs = model(**inputs)
+        outputs = model(**{name: value for name, value in inputs.items() if name != WINDOW})
         parts = self.manager.loss(self.state.global_step, outputs.loss.mean(), outputs, inputs)
         self.losses.add(loss=parts.total, task_loss=parts.task, distillation_loss=parts.distillation)
         return (parts.total, outputs) if return_outputs else parts.total

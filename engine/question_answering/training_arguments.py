@@ -63,6 +63,9 @@ def engine_arguments(given: Mapping[str, Any], output_dir: str) -> EngineArgumen
         )
     except (ValueError, TypeError, ImportError) as error:
         raise UserError(f"the training arguments do not fit together: {plain(str(error), 300)}") from error
+    if not data.pad_to_max_length and "train_sampling_strategy" not in wanted:
+        # Windows of like length together: without it a batch is about as long as its longest window.
+        training.train_sampling_strategy = _GROUPING
     return EngineArguments(model, data, training, tuple(notes))
 
 

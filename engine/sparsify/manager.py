@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from engine.recipes.modifiers import Modifier
 from engine.recipes.recipe import Recipe
 from engine.recipes.support import unsupported
 from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
+from engine.sparsify.behaviours.distillation import Distillation
 from engine.sparsify.behaviours.quantization import Quantization
 from engine.sparsify.behaviours.teacher import TaughtBehaviour
 from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
@@ -59,6 +60,10 @@ class SparsificationManager:
                 behaviour.prepare(model, epoch)
             else:
                 behaviour.restore_structure(model, state["behaviours"][index]["structure"])
+
+    def remarks(self, model: nn.Module) -> list[str]:
+        """What of the recipe does something else on `model` than its text says, in words."""
+        return [remark for behaviour in self.behaviours for remark in behaviour.remarks(model)]
 
     def initialize(self, model: nn.Module, optimizer: torch.optim.Optimizer, context: TrainingContext) -> None:
         """Meet model, optimizer and run. Raises `UserError` where the recipe does not fit them."""
@@ -150,6 +155,11 @@ class SparsificationManager:
     def distils(self) -> bool:
         """Whether the recipe needs a teacher."""
         return any(self._of(TaughtBehaviour))
+
+    def distils_only(self, logits: Sequence[str]) -> bool:
+        """Whether all that the recipe needs of a teacher are these `logits` of its for the student's inputs."""
+        taught = list(self._of(TaughtBehaviour))
+        return bool(taught) and all(isinstance(one, Distillation) and one.compares_only(logits) for one in taught)
 
     @property
     def quantizes(self) -> bool:
