@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
 
 Teacher = nn.Module | Literal["self", "disable"] | None
+
+
+class GradientLosses(Protocol):
+    """An endless sequence of batches beside the training's own, the same whenever it is asked for."""
+
+    def __call__(self, first: int, count: int, text: str, /) -> Generator[torch.Tensor]:
+        """The task loss of batch `first` and of the `count - 1` after it, computed when it is taken; `text` says what
+        for."""
+        ...
+
+
+class GradientSource(Protocol):
+    """Gives losses to take gradients of."""
+
+    def __call__(self, title: str, settings: Mapping[str, Any], /) -> GradientLosses:
+        """Batches by the settings of a modifier (`grad_sampler_kwargs`). Raises `UserError`, which names `title`, for
+        settings that make no sense."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +36,13 @@ class TrainingContext:
 
     `steps_per_epoch` and `total_steps` count optimizer steps. `teacher`: a model; ``self`` for a copy of the student
     taken when distillation starts; ``disable`` to leave distillation out; None where there is none.
-    `gradient_batches` yields batches for modifiers that sample gradients of their own.
+    `gradient_losses`: losses for modifiers that sample gradients of their own; None where there is no data.
     """
 
     steps_per_epoch: int
     total_steps: int
     teacher: Teacher = None
-    gradient_batches: Callable[..., Any] | None = None
+    gradient_losses: GradientSource | None = None
 
     @property
     def total_epochs(self) -> float:

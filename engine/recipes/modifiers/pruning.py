@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from engine.recipes.modifiers.base import EPOCH, FieldFault, Modifier
+from engine.recipes.modifiers.gradients import GradientCounts, Gradients
 from engine.recipes.modifiers.kinds import (
     Anything,
     Boolean,
@@ -154,7 +155,7 @@ class MFACPruningModifier(GradualPruningModifier):
     name: ClassVar[str] = "MFACPruningModifier"
     global_sparsity: bool = field(default=False, metadata=FLAG)
     use_gradient_buffering: bool | None = field(default=None, metadata=kind(Optional(Boolean())))
-    num_grads: Any = field(default=64, metadata=kind(Anything()))
+    num_grads: GradientCounts = field(default=64, metadata=kind(Gradients()))
     damp: float = field(default=1e-5, metadata=kind(Number(above=0.0)))
     grads_device: Any = field(default="cpu", metadata=kind(Anything()))
     fisher_block_size: int | None = field(default=2000, metadata=kind(Optional(Whole(minimum=0))))

@@ -96,9 +96,13 @@ class ScoredPruning(MaskingBehaviour[Scored], ABC):
     def prune(self, moment: Moment, targets: list[float]) -> None:
         """Renew the masks for `targets`."""
         regrowing = self._regrowing(targets)
-        self.masking.hold(self._masks(targets))
+        self.renew(targets)
         self.applied = list(targets)
         self.say(moment, "update", f"{self.modifier.name}: sparsity {_range(targets)}{regrowing}")
+
+    def renew(self, targets: list[float]) -> None:
+        """Score the weights and hold the masks for `targets`."""
+        self.masking.hold(self._masks(targets))
 
     def _masks(self, targets: list[float]) -> list[torch.Tensor]:
         try:

@@ -1,0 +1,81 @@
+"""Inverse Fisher matrices that do not fit in memory at once: a part of them in each pass over the gradient samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
+
+import torch
+
+from engine.sparsify.fisher.segments import Segment
+
+
+class InverseFisher(Protocol):
+    """The inverse Fisher matrix F of a vector of weights."""
+
+    def diagonal(self) -> torch.Tensor:
+        """The diagonal of F, flat."""
+        ...
+
+    def times(self, vector: torch.Tensor) -> torch.Tensor:
+        """F times a flat vector."""
+        ...
+
+
+class Collector(Protocol):
+    """Takes gradients in and gives their inverse Fisher matrix."""
+
+    def add(self, gradient: torch.Tensor) -> None:
+        """Take in one gradient, flat."""
+        ...
+
+    def inverse(self, damp: float, kept: torch.Tensor | None = None) -> InverseFisher | None:
+        """F for a damp; None where a gradient was no number. `kept`: False for weights that are pruned already."""
+        ...
+
+
+Known = list[tuple[Segment, InverseFisher]]
+Find = Callable[[Sequence[Segment], str], Known]
+"""The matrices of some segments, sampled now; the text tells which pass it is."""
+
+
+class FisherPasses:
+    """The inverse Fisher matrices of `segments`, at most `limit` weights at a time.
+
+    The first walk over all of them needs as many passes as there are parts, a second one fewer by one: the last part
+    is remembered and comes first then. The weights must not change in between, so that the samples say the same.
+    """
+
+    def __init__(self, segments: Iterable[Segment], limit: int, find: Find) -> None:
+        self.parts = list(_parts(segments, limit))
+        self._find = find
+        self._known: Known = []
+        self._at: int | None = None
+        self._passes = 0
+
+    def each(self) -> Iterator[tuple[Segment, InverseFisher]]:
+        """Every segment with its matrix; take what you need from one before you take the next."""
+        remembered = [] if self._at is None else [self._at]
+        for at in [*remembered, *(at for at in range(len(self.parts)) if at != self._at)]:
+            yield from self._part(at)
+
+    def _part(self, at: int) -> Known:
+        if at != self._at:
+            self._known = []  # before the next: there is memory for one
+            self._passes += 1
+            total = 2 * len(self.parts) - 1
+            self._known = self._find(self.parts[at], f", pass {self._passes} of {total}" if total > 1 else "")
+            self._at = at
+        return self._known
+
+
+def _parts(segments: Iterable[Segment], limit: int) -> Iterator[list[Segment]]:
+    """The segments in their order, so many together as have at most `limit` weights."""
+    chosen: list[Segment] = []
+    for segment in segments:
+        if chosen and sum(member.size for member in chosen) + segment.size > limit:
+            yield chosen
+            chosen = []
+        chosen.append(segment)
+    if chosen:
+        yield chosen
