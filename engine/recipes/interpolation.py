@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from engine.recipes.modifiers import ACDCPruningModifier, GradualPruningModifier
+from engine.recipes.modifiers import ACDCPruningModifier, GradualParamModifier, GradualPruningModifier
 
 _EPSILON = sys.float_info.epsilon
 
@@ -71,3 +71,13 @@ def alternating_sparsity_at(modifier: ACDCPruningModifier, epoch: float, *, spar
     phase = (epoch - start) // modifier.update_frequency
     dense = phase % 2 == 0 and modifier.end_epoch - modifier.update_frequency > epoch
     return 0.0 if dense else modifier.compression_sparsity
+
+
+def moved_share_at(modifier: GradualParamModifier, epoch: float, *, sparseml_compatible: bool = False) -> float:
+    """How far parameters are on the way from `init_val` (0) to `final_val` (1).
+
+    A start of -1 counts as 0; in SparseML it is -1, and `inter_func` is not heeded.
+    """
+    start = modifier.start_epoch if sparseml_compatible else modifier.begins
+    function = "linear" if sparseml_compatible else modifier.inter_func
+    return interpolate(epoch, start, modifier.end_epoch, 0.0, 1.0, function)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.recipes.clock import epoch_at, first_step_at
-from engine.recipes.interpolation import alternating_sparsity_at, interpolate, sparsity_at
+from engine.recipes.interpolation import alternating_sparsity_at, moved_share_at, sparsity_at
 from engine.recipes.learning_rate import learning_rate_at
 from engine.recipes.modifiers import (
     ACDCPruningModifier,
@@ -91,6 +91,12 @@ class Clock:
         end = self.step(modifier.end_epoch)
         return end if modifier.end_epoch >= 0 and self.step(modifier.start_epoch) < end < self.total_steps else None
 
+    def ends_with_the_run(self, modifier: Modifier) -> bool:
+        """Whether a modifier's end comes after the last step, so that its last update is made when the run is
+        finalized."""
+        late = 0 <= modifier.end_epoch <= self.end and self.step(modifier.end_epoch) >= self.total_steps
+        return late and not self.compatible
+
     def every_step(self, modifier: Modifier) -> list[int]:
         """The steps from a modifier's start to its end, both included; the curve's number of points where they are
         more."""
@@ -121,8 +127,8 @@ def tracks(recipe_modifiers: tuple[Modifier, ...], clock: Clock) -> tuple[Track,
         key = _schedule(modifier)
         drafts = known[key] if key in known else known.setdefault(key, list(_drafts(modifier, clock)))
         for quantity, params, changes in drafts:
-            # Only the last pruning comes after the last step, when the run is finalized.
-            last = clock.total_steps if quantity == "sparsity" else clock.total_steps - 1
+            # Only the last pruning and the final value come after the last step, when the run is finalized.
+            last = clock.total_steps if quantity in ("sparsity", "value") else clock.total_steps - 1
             within = [change for change in changes if change[0] <= last]
             series = Series.of(within, clock.steps_per_epoch)
             found.append(Track(index, quantity, params or _params(modifier), series))
@@ -161,7 +167,10 @@ def _gradual(modifier: GradualPruningModifier, clock: Clock) -> Iterator[Draft]:
 
 
 def _alternating(modifier: ACDCPruningModifier, clock: Clock) -> Iterator[Draft]:
-    yield "sparsity", (), _pruned(modifier, clock, lambda epoch: alternating_sparsity_at(modifier, epoch))
+    def aim(epoch: float) -> float:
+        return alternating_sparsity_at(modifier, epoch, sparseml_compatible=clock.compatible)
+
+    yield "sparsity", (), _pruned(modifier, clock, aim)
 
 
 def _pruned(
@@ -174,9 +183,7 @@ def _pruned(
     end = clock.ends(modifier)
     if end is not None and not modifier.leave_enabled:
         changes.append((end, 0.0))
-    unfinished = 0 <= modifier.end_epoch <= clock.end and clock.step(modifier.end_epoch) >= clock.total_steps
-    if changes and unfinished and not clock.compatible:
-        # An end with the run comes after its last step: the update is made when the run is finalized.
+    if changes and clock.ends_with_the_run(modifier):
         changes.append((clock.total_steps, aim(modifier.end_epoch)))
     return changes
 
@@ -260,14 +267,18 @@ def _moved(modifier: GradualParamModifier, clock: Clock) -> Iterator[Draft]:
         first, last = 0.0, 1.0
 
     def value(step: int) -> float:
-        epoch = clock.epoch(step)
-        return interpolate(epoch, modifier.begins, modifier.end_epoch, first, last, modifier.inter_func)
+        share = moved_share_at(modifier, clock.epoch(step), sparseml_compatible=clock.compatible)
+        return last if share == 1.0 else share * (last - first) + first
 
-    yield "value", (), [(step, value(step)) for step in clock.updates(modifier)]
+    changes = [(step, value(step)) for step in clock.updates(modifier)]
+    if changes and clock.ends_with_the_run(modifier):
+        changes.append((clock.total_steps, last))
+    yield "value", (), changes
 
 
 def _constant(modifier: SetParamModifier, clock: Clock) -> Iterator[Draft]:
-    yield "value", (), [(clock.step(modifier.start_epoch), as_number(modifier.val))]
+    start = clock.step(modifier.start_epoch)
+    yield "value", (), [(start, as_number(modifier.val))] if start < clock.total_steps else []
 
 
 _DRAFTS: dict[type[Modifier], Callable[..., Iterator[Draft]]] = {

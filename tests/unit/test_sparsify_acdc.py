@@ -10,7 +10,9 @@ from torch import nn
 
 from engine.recipes import parse_recipe
 from engine.recipes.advice import warnings
-from tests.small_runs import MakeOptimizer, SmallRun, adam, assert_resumes, momentum
+from engine.recipes.clock import epoch_at
+from engine.recipes.timeline import timeline
+from tests.small_runs import STEPS_PER_EPOCH, MakeOptimizer, SmallRun, adam, assert_resumes, momentum
 
 RECIPE = """
 modifiers:
@@ -145,3 +147,14 @@ def test_a_recipe_that_does_not_alternate_or_ends_dense_is_told(old: str, new: s
 def test_a_run_that_is_over_in_a_dense_phase_is_told() -> None:
     assert any("dense phase when the run ends at epoch 4" in text for text in _advice(RECIPE, epochs=4.0))
     assert not any("dense phase when" in text for text in _advice(RECIPE, epochs=3.0))
+
+
+@pytest.mark.parametrize("compatible", [False, True])
+@pytest.mark.parametrize("start", ["1", "-1"])
+def test_the_timeline_tells_what_a_run_does(compatible: bool, start: str) -> None:
+    recipe = RECIPE.replace("start_epoch: 1", f"start_epoch: {start}")
+    run = SmallRun(recipe, compatible=compatible)
+    told = timeline(parse_recipe(recipe), STEPS_PER_EPOCH, 12, sparseml_compatible=compatible).sparsity
+    for step in range(12):
+        run.step(step)
+        assert told.at(epoch_at(step, STEPS_PER_EPOCH)) == run.manager.sparsity()[1], step

@@ -7,7 +7,10 @@ import torch
 from torch import nn
 
 from engine.errors import UserError
-from tests.small_runs import SmallRun, adam, assert_resumes
+from engine.recipes import parse_recipe
+from engine.recipes.clock import epoch_at
+from engine.recipes.timeline import timeline
+from tests.small_runs import STEPS_PER_EPOCH, SmallRun, adam, assert_resumes
 
 SET = """
 modifiers:
@@ -135,3 +138,16 @@ def test_what_does_not_fit_is_one_line_before_the_first_step(recipe: str, old: s
 @pytest.mark.parametrize("recipe", [SET, GRADUAL])
 def test_resumes_to_the_bit(recipe: str) -> None:
     assert_resumes(recipe, optimizer=adam)
+
+
+@pytest.mark.parametrize("compatible", [False, True])
+def test_the_timeline_tells_what_a_run_does(compatible: bool) -> None:
+    recipe = GRADUAL.replace("start_epoch: 1", "start_epoch: -1") + "      inter_func: cubic\n"
+    scalar = recipe.replace("[0.0, 0, 0, 0]", "0.0").replace("[8.0, 4.0, 0.0, -8.0]", "8.0")
+    run = SmallRun(scalar, optimizer=still, compatible=compatible, steps=6)
+    (track,) = timeline(parse_recipe(scalar), STEPS_PER_EPOCH, 6, sparseml_compatible=compatible).tracks
+    for step in range(6):
+        run.step(step)
+        assert _bias(run)[0] == pytest.approx(track.series.at(epoch_at(step, STEPS_PER_EPOCH)), abs=1e-6)
+    run.manager.finalize()
+    assert _bias(run)[0] == pytest.approx(track.series.values[-1], abs=1e-6)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from engine.errors import UserError, plain
-from engine.recipes.interpolation import interpolate
+from engine.recipes.interpolation import moved_share_at
 from engine.recipes.modifiers import GradualParamModifier, SetParamModifier
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.parameters import select_parameters
@@ -71,10 +71,7 @@ class GradualParam(ParameterSetting[GradualParamModifier]):
 
     def value_at(self, epoch: float) -> torch.Tensor:
         """The value of an update at `epoch`."""
-        modifier, compatible = self.modifier, self.sparseml_compatible
-        start = modifier.start_epoch if compatible else modifier.begins
-        function = "linear" if compatible else modifier.inter_func
-        share = interpolate(epoch, start, modifier.end_epoch, 0.0, 1.0, function)
+        share = moved_share_at(self.modifier, epoch, sparseml_compatible=self.sparseml_compatible)
         return self.last if share == 1.0 else share * (self.last - self.first) + self.first
 
     def finalize(self, moment: Moment) -> None:
