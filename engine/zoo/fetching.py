@@ -56,8 +56,11 @@ def choose_source(name: str, source: str | None = None) -> Source:
 
 
 def _instead(name: str) -> str:
-    near = [other for role in _ROLES for other in substitutes(entry, role)[:1]] if (entry := find_entry(name)) else []
-    return f"perhaps {near[0].flags} instead ({near[0].why})" if near else "`sqa-tui zoo show` tells what can be done"
+    entry = find_entry(name) if is_stub(name) else None
+    near = [other for role in _ROLES for other in substitutes(entry, role)[:1]] if entry is not None else []
+    if near:
+        return f"perhaps {near[0].flags} instead ({near[0].why})"
+    return "`sqa-tui zoo list --local` shows what is on this machine"
 
 
 def fetch_from(

@@ -74,7 +74,7 @@ class HubSource:
         return _listing(self._call({"op": "files", "name": name}))
 
     def fetch(self, name: str, part: Part, staging: Path, on_progress: OnProgress, cancelled: Cancelled) -> Listing:
-        """Download configuration, tokenizer and weights (safetensors where there are any), checked by their checksums."""
+        """Download configuration, tokenizer and weights (safetensors where there are any) and check their checksums."""
         self._check_online()
         meter = Speedometer(name, self.name, on_progress)
         request = {"op": "fetch", "name": name, "part": part, "staging": str(staging)}

@@ -36,7 +36,7 @@ def source_of(name: str) -> Source:
 
 
 def probe_all() -> list[tuple[Source, State]]:
-    """Every source and whether it can be used, by asking all at once; as long as the slowest takes, which is seconds."""
+    """Every source and whether it can be used, by asking all at once: as long as the slowest takes."""
     there = sources()
     with ThreadPoolExecutor(len(there)) as pool:
         return list(zip(there, pool.map(lambda source: source.probe(), there), strict=True))
@@ -53,7 +53,7 @@ def list_entries() -> list[Entry]:
 
 
 def find_entry(text: str) -> Entry | None:
-    """The entry of a stub in either grammar, of a repository on the hub, or of a folder; None where nothing is known."""
+    """The entry of a stub in either grammar, of a hub's repository, or of a folder; None where nothing is known."""
     name = parse_stub(normalise(text)).bare if is_stub(text) else text.strip()
     found: Entry | None = None
     for source in reversed(sources()):

@@ -48,7 +48,7 @@ def substitutes(entry: Entry, role: Role, limit: int = 2) -> list[Substitute]:
     """
     if role == "recipe":
         return _recipes(entry)
-    near = _models(entry, dense=role == "teacher")
+    near = _teachers(entry) if role == "teacher" else _models(entry, entry.task)
     found = [Substitute(name=other.stub, role=role, why=_differences(entry, other)) for other in near[:limit]]
     base = _BASE_MODELS.get(_shape(entry))
     if role == "model" and base is not None:
@@ -57,14 +57,16 @@ def substitutes(entry: Entry, role: Role, limit: int = 2) -> list[Substitute]:
     return found
 
 
-def _models(entry: Entry, *, dense: bool) -> list[Entry]:
-    there = [
-        other
-        for other in CatalogueSource().entries()
-        if not is_stub(other.stub) and other.task == entry.task and _shape(other) == _shape(entry)
-    ]
-    if dense:
-        there = [other for other in there if other.sparsity == 0 and not other.quantised]
+def _teachers(entry: Entry) -> list[Entry]:
+    """Dense models that answer questions."""
+    near = _models(entry, "question_answering")
+    return [other for other in near if other.sparsity == 0 and not other.quantised]
+
+
+def _models(entry: Entry, task: str) -> list[Entry]:
+    shape = _shape(entry)
+    on_hub = (other for other in CatalogueSource().entries() if not is_stub(other.stub) and other.stub != entry.stub)
+    there = [other for other in on_hub if other.task == task and _shape(other) == shape]
     return sorted(there, key=lambda other: (_distance(entry, other), not other.stub.endswith("-v2")))
 
 
@@ -86,14 +88,11 @@ def _differences(entry: Entry, other: Entry) -> str:
     pairs = [
         ("layers", entry.layers, other.layers),
         ("% pruned", entry.sparsity, other.sparsity),
-        ("structure", entry.structure or "unstructured", other.structure or "unstructured"),
+        ("structure", *((entry.structure, other.structure) if entry.sparsity and other.sparsity else ("", ""))),
         ("precision", "int8" if entry.quantised else "float", "int8" if other.quantised else "float"),
     ]
-    texts = [
-        f"{name} {_text(theirs)} instead of {_text(ours)}"
-        for name, ours, theirs in pairs
-        if _text(ours) != _text(theirs)
-    ]
+    written = [(name, _text(ours), _text(theirs)) for name, ours, theirs in pairs]
+    texts = [f"{name} {theirs} instead of {ours}" for name, ours, theirs in written if ours != theirs]
     return f"the same shape; {', '.join(texts)}" if texts else "the same shape, sparsity and precision; other weights"
 
 

@@ -81,7 +81,8 @@ def call(
                 return event["value"]
             if event["event"] == "error":
                 raise UserError(event["message"], event["hint"])
-            on_event(event)
+            if event["event"] != "ready":
+                on_event(event)
         raise _died(process, console, asks)
 
 

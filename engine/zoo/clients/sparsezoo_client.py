@@ -36,17 +36,19 @@ _FOLDERS = ("training", "deployment")
 
 zoo: Any = None
 requests: Any = None
+urllib3: Any = None
 
 
 def prepare() -> None:
     """Import the client, in surroundings that it can live in beside today's onnx."""
-    global zoo, requests
+    global zoo, requests, urllib3
     warnings.simplefilter("ignore")
     for name in _NOT_NEEDED:
         sys.modules[name] = types.ModuleType(name)
     _stand_in("imghdr", what=lambda *_: None)
     _stand_in("onnx.mapping", TENSOR_TYPE_TO_NP_TYPE={})
     requests = importlib.import_module("requests")
+    urllib3 = importlib.import_module("urllib3")
     zoo = importlib.import_module("sparsezoo")
 
 
@@ -162,12 +164,9 @@ def _check_recipe(model: Any, stub: str) -> None:
 
 
 def _file(listed: Mapping[str, Any]) -> dict[str, Any]:
-    size = listed.get("file_size")
-    known = isinstance(size, (int, float)) or (isinstance(size, str) and size.isdigit())
-    return {
-        "path": str(listed["display_name"]),
-        "size": int(size) if known and size is not None and int(size) else None,
-    }
+    """A listed file; servers have written sizes as numbers and as texts, and 0 for an unknown one."""
+    stated = str(listed.get("file_size") or "")
+    return {"path": str(listed["display_name"]), "size": int(stated) or None if stated.isdigit() else None}
 
 
 def _kept(path: Path, staging: Path) -> dict[str, Any]:
@@ -197,7 +196,9 @@ class _Transport:
         self._tally.end(size)
 
 
-class _Failed(BaseException):  # noqa: N818  (not an Exception: the client would swallow it and sleep)
+class _Failed(BaseException):
+    """What our transport refuses; not an Exception, which the client would swallow and then sleep."""
+
     def __init__(self, reason: Exception) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -235,9 +236,11 @@ class _Answer:
         self._response = response
 
     def chunks(self) -> Iterator[bytes]:
+        # Not iter_content: it keeps what has come of a piece to itself when the connection breaks in the middle of it.
         try:
-            yield from self._response.iter_content(1 << 16)
-        except requests.exceptions.RequestException as error:
+            while piece := self._response.raw.read1(1 << 16, decode_content=True):
+                yield piece
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise ConnectionError(f"the connection broke off ({type(error).__name__})") from None
 
 

@@ -24,6 +24,9 @@ _MEANING = {
 }
 
 
+_GO_ON = "fetch again to go on from there"
+
+
 class Response(Protocol):
     """An answer whose body has not been read yet."""
 
@@ -87,9 +90,7 @@ def download(wanted: Wanted, open_url: Open, on_bytes: OnBytes) -> int:
         there = _size(wanted.part)
         if there <= before:
             of = f" of {wanted.size}" if wanted.size else ""
-            raise UserError(
-                f"the connection broke at {there}{of} bytes of {wanted.name}", "fetch again to go on from there"
-            )
+            raise UserError(f"the connection broke at {there}{of} bytes of {wanted.name}", _GO_ON)
         before = there
     _finish(wanted)
     return _size(wanted.target)
@@ -117,7 +118,7 @@ def _attempt(wanted: Wanted, open_url: Open, on_bytes: OnBytes) -> bool:
     except (ConnectionError, TimeoutError) as error:
         if _size(wanted.part) > offset:
             return False
-        raise UserError(f"{wanted.name}: {plain(str(error), 200)}", "fetch again to go on from there") from None
+        raise UserError(f"{wanted.name}: {plain(str(error), 200)}", _GO_ON) from None
     return whole
 
 
