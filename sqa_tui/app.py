@@ -29,6 +29,8 @@ from sqa_tui.themes import load_themes, variable_defaults
 
 if TYPE_CHECKING:
     from sqa_tui.launching import Launched
+    from sqa_tui.run_form import RunChoices
+    from sqa_tui.screens.recipe_keeping import Take
 
 REAP_SECONDS = 5.0
 """How often engines that ended are reaped."""
@@ -108,11 +110,23 @@ class SqaApp(App[None]):
 
         self.push_screen(RunScreen(run_path))
 
-    def open_new_run(self) -> None:
-        """Prepare a run."""
+    def open_new_run(self, choices: RunChoices | None = None) -> None:
+        """Prepare a run; the form is filled with `choices`, else with the demo."""
         from sqa_tui.screens.new_run import NewRunScreen
 
-        self.push_screen(NewRunScreen())
+        self.push_screen(NewRunScreen(choices=choices))
+
+    def open_recipe(
+        self, source: str | None = None, *, run: Path | None = None, recipe_args: str = "", take: Take | None = None
+    ) -> None:
+        """View and edit a recipe: `source` (a path or stub), that of a `run` directory, or one that is chosen.
+
+        `recipe_args` are values for its variables; `take` is given the recipe and the values when they are to be used,
+        without it a new run is prepared with them.
+        """
+        from sqa_tui.screens.recipe_opening import open_recipe
+
+        self.run_worker(open_recipe(self, source, run, recipe_args, take), exit_on_error=False, group="recipe")
 
     def adopt(self, launched: Launched) -> None:
         """Reap the engine of a run when it ends; it needs nothing else from the app."""
@@ -159,6 +173,20 @@ class SqaApp(App[None]):
         from sqa_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen())
+
+    def action_recipes(self) -> None:
+        self.open_recipe()
+
+    async def action_quit(self) -> None:
+        """Leave the app, after a question where a screen would lose something."""
+        from sqa_tui.screens.confirm import ConfirmScreen
+
+        lost = [text for screen in self.screen_stack if (text := getattr(screen, "unsaved", ""))]
+        if not lost:
+            self.exit()
+            return
+        question = ConfirmScreen("Quit without keeping a recipe?", f"What was changed is lost: {', '.join(lost)}.")
+        self.push_screen(question, lambda yes: self.exit() if yes else None)
 
     def action_help_quit(self) -> None:
         """Ctrl+C, which ends other programs: say what ends this one."""

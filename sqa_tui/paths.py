@@ -27,6 +27,11 @@ def user_themes() -> Path:
     return home() / "themes"
 
 
+def user_recipes() -> Path:
+    """The user's own recipes; it need not exist."""
+    return home() / "recipes"
+
+
 def home_problem() -> str:
     """Why nothing can be kept in the home folder, which is made where it is missing; empty where all is well."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 BLOCK = 64
@@ -95,3 +96,14 @@ class Points:
 
     def _after(self, x: float) -> int:
         return bisect_right(self.track.xs, x, 0, self.length)
+
+
+def stairs(changes: Iterable[tuple[float, float | None]], end: float) -> Points | None:
+    """A value that holds from each change (x, value) to the next, the last one to `end`; None is a gap."""
+    corners: list[tuple[float, float]] = []
+    for x, value in changes:
+        if corners:
+            corners.append((x, corners[-1][1]))
+        if corners or value is not None:
+            corners.append((x, math.nan if value is None else value))
+    return Points.of(*corners, (max(end, corners[-1][0]), corners[-1][1])) if corners else None

@@ -16,7 +16,8 @@ from engine.errors import UserError, plain
 from sqa_tui.actions import bindings_of
 from sqa_tui.formatting import short_name
 from sqa_tui.launching import Check, Launched, checks, launch, recipe_timeline
-from sqa_tui.run_form import RunChoices, presets
+from sqa_tui.recipe_files import ChosenRecipe
+from sqa_tui.run_form import Preset, RunChoices, presets
 from sqa_tui.screens import new_run_choices
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.checks import ChecksScreen
@@ -65,10 +66,11 @@ class NewRunScreen(BaseScreen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (120, "-wide")]
     AUTO_FOCUS = "#form"
 
-    def __init__(self, launcher: Launcher = launch) -> None:
+    def __init__(self, launcher: Launcher = launch, *, choices: RunChoices | None = None) -> None:
         super().__init__()
         self._launcher = launcher
-        self._presets = presets()
+        given = (Preset("As chosen", "what was chosen on another screen", choices),) if choices else ()
+        self._presets = (*given, *presets())
         self._preset = 0
         self.choices = self._presets[0].choices
         self._notes: dict[str, str] = {}
@@ -157,6 +159,13 @@ class NewRunScreen(BaseScreen[None]):
         taken = await self.app.push_screen_wait(picker)
         if taken is not None:
             self._set(**{name: taken})
+
+    def action_recipe(self) -> None:
+        """View and edit the recipe; where there is none, choose one."""
+        self.app.open_recipe(self.choices.recipe or None, recipe_args=self.choices.variables, take=self._take_recipe)
+
+    def _take_recipe(self, chosen: ChosenRecipe) -> None:
+        self._set(recipe=chosen.source, variables=chosen.arguments)
 
     def _set(self, **fields: str | bool) -> None:
         self.choices = replace(self.choices, **fields)  # pyright: ignore[reportArgumentType]

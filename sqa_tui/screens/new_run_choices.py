@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.zoo import Entry, find_entry, list_entries
 from sqa_tui.screens.pick import Choice
+from sqa_tui.screens.recipe_choices import own_choices
 
 DATA = (
     Choice("facts", "facts", "invented people, places and events; bundled"),
@@ -22,8 +23,8 @@ def model_choices() -> list[Choice]:
 
 
 def recipe_choices() -> list[Choice]:
-    """Recipes, those on this machine first. Reads the disk."""
-    return [NO_RECIPE, *_choices(lambda entry: entry.has_recipe)]
+    """The user's own recipes, then the zoo's, those on this machine first. Reads the disk."""
+    return [NO_RECIPE, *own_choices(), *_choices(lambda entry: entry.has_recipe)]
 
 
 def teacher_choices() -> list[Choice]:

@@ -128,6 +128,12 @@ class Steering(_Base):
         else:
             open_ask(folder)
 
+    def action_recipe(self) -> None:
+        """View the recipe of this run."""
+        open_recipe: Callable[..., None] | None = getattr(app_of(self), "open_recipe", None)
+        if open_recipe is not None:
+            open_recipe(run=self.run_directory.path)
+
     # asking and being answered
 
     def _ask(self, command: str) -> None:

@@ -120,6 +120,11 @@ class RunsScreen(BaseScreen[None]):
         if row:
             self.app.open_ask(row.path)
 
+    def action_recipe(self) -> None:
+        row = self._selected
+        if row:
+            self.app.open_recipe(run=row.path)
+
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.display = True
@@ -147,7 +152,7 @@ class RunsScreen(BaseScreen[None]):
             return True if self._selected and self._selected.state in ACTIVE else None
         if action == "resume":
             return True if self._selected and self._selected.state in (RESUMABLE | {"paused"}) else None
-        if action in ("open", "ask"):
+        if action in ("open", "ask", "recipe"):
             return True if self._selected else None
         return True
 

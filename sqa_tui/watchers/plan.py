@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.runs.paths import RunDirectory
 from engine.runs.spec import RunSpec, read_spec
 from sqa_tui.run_view import Plan, RunView
-from sqa_tui.tracks import Points
+from sqa_tui.tracks import Points, stairs
 from sqa_tui.watchers.fields import finite, text
 
 
@@ -24,23 +24,11 @@ def draw_plan(directory: RunDirectory, view: RunView) -> Plan:
     sparsity = list(zip(course.sparsity.epochs, course.sparsity.values, strict=True))
     rate = list(zip(course.learning_rate.epochs, course.learning_rate.values, strict=True))
     return Plan(
-        sparsity=_stairs(sparsity, course.total_epochs),
-        learning_rate=_stairs(rate, course.total_epochs) if len(rate) < 2 else _line(rate),
+        sparsity=stairs(sparsity, course.total_epochs),
+        learning_rate=stairs(rate, course.total_epochs) if len(rate) < 2 else _line(rate),
         mask_updates=course.sparsity.epochs,
         evaluation_every=every,
     )
-
-
-def _stairs(changes: list[tuple[float, float | None]], end: float) -> Points | None:
-    """A value that holds until the next change."""
-    corners: list[tuple[float, float]] = []
-    for epoch, value in changes:
-        if value is None:
-            continue
-        if corners:
-            corners.append((epoch, corners[-1][1]))
-        corners.append((epoch, value))
-    return Points.of(*corners, (end, corners[-1][1])) if corners else None
 
 
 def _line(changes: list[tuple[float, float | None]]) -> Points | None:

@@ -16,7 +16,8 @@ from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
 
 LABEL = 16
-"""Cells of the column of labels, cursor included."""
+"""Cells of the column of labels, cursor included; more where labels are long."""
+LONGEST_LABEL = 32
 GAP = 2
 
 
@@ -30,6 +31,8 @@ class FormRow:
     note: str = ""
     button: bool = False
     """A line that does something instead of holding a value."""
+    wrong: bool = False
+    """Whether the value cannot be taken; the note says why."""
 
 
 class FormList(DiffPane, can_focus=True):
@@ -44,6 +47,7 @@ class FormList(DiffPane, can_focus=True):
         super().__init__(id=id)
         self.rows: tuple[FormRow, ...] = ()
         self._cursor = 0
+        self._top = 0
 
     @property
     def selected(self) -> FormRow:
@@ -53,6 +57,7 @@ class FormList(DiffPane, can_focus=True):
     def show(self, rows: Sequence[FormRow]) -> None:
         """Replace the lines; the cursor stays on its place."""
         self.rows = tuple(rows)
+        self._cursor = min(self._cursor, max(len(self.rows) - 1, 0))
         self.redraw()
 
     def select(self, name: str) -> None:
@@ -86,16 +91,18 @@ class FormList(DiffPane, can_focus=True):
         self.redraw()
 
     def on_click(self, event: events.Click) -> None:
-        if 0 <= event.y < len(self.rows):
-            self.move_to(event.y)
+        if 0 <= event.y + self._top < len(self.rows):
+            self.move_to(event.y + self._top)
             if event.chain == 2:
                 self.post_message(self.Chosen())
 
     def draw(self, width: int, height: int) -> list[CellRow]:
-        rows = self.rows[:height]
-        return [self._line(row, width, place == self._cursor) for place, row in enumerate(rows)]
+        self._top = min(max(self._top, self._cursor - height + 1, 0), self._cursor, max(len(self.rows) - height, 0))
+        label = min(max([LABEL, *(cell_len(row.label) + GAP + 2 for row in self.rows)]), LONGEST_LABEL)
+        shown = enumerate(self.rows[self._top : self._top + height], self._top)
+        return [self._line(row, width, label, place == self._cursor) for place, row in shown]
 
-    def _line(self, row: FormRow, width: int, current: bool) -> CellRow:
+    def _line(self, row: FormRow, width: int, label: int, current: bool) -> CellRow:
         strength = 0.0 if not current else 0.28 if self.has_focus else 0.14
 
         def style(name: str, bold: bool = current) -> Style:
@@ -107,11 +114,11 @@ class FormList(DiffPane, can_focus=True):
             x = line.put(2, row.label, style("primary", bold=True))
             line.put(x + GAP, _cut(row.note, width - x - GAP), style("muted", bold=False))
             return line
-        line.put(2, row.label, style("muted"))
+        line.put(2, _cut(plain(row.label), label - GAP - 1), style("muted"))
         value = plain(row.value)
-        x = line.put(LABEL, _cut(value or "–", width - LABEL), style("foreground" if value else "muted"))
-        note = _cut(plain(row.note), max(width - x - 2 * GAP, 0))
-        line.put_right(note, style("muted", bold=False), width - 1)
+        x = line.put(label, _cut(value or "–", width - label), style("foreground" if value else "muted"))
+        note = _cut(f"✗ {plain(row.note)}" if row.wrong else plain(row.note), max(width - x - 2 * GAP, 0))
+        line.put_right(note, style("state-failed" if row.wrong else "muted", bold=False), width - 1)
         return line
 
 

@@ -1,0 +1,137 @@
+"""The text of a recipe: edited, coloured, with problems marked at their lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+from textual.widgets import TextArea
+
+from sqa_tui.recipe_reading import Finding
+from sqa_tui.widgets.palette import Palette, app_of
+from sqa_tui.widgets.recipe_syntax import COLOURS, parts
+
+KEYS_OF_SCREEN = ("f6", "f7")
+"""Keys of the screen that a text area would take to select."""
+SIGNS = {"error": ("✗", "state-failed"), "warning": ("!", "state-stalled")}
+"""Sign and colour of a finding's level."""
+INDENT = 2
+"""Spaces of one level of a recipe."""
+
+
+class RecipeEditor(TextArea, inherit_bindings=False):
+    """A text area with line numbers whose gutter tells problems; marking them moves nothing."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        binding for binding in TextArea.BINDINGS if isinstance(binding, Binding) and binding.key not in KEYS_OF_SCREEN
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id, soft_wrap=False, show_line_numbers=True, compact=True)
+        self.cursor_blink = False
+        self.indent_width = INDENT
+        self._marks: dict[int, tuple[Finding, ...]] = {}
+        self._colours: Palette | None = None
+
+    @property
+    def marked(self) -> dict[int, tuple[Finding, ...]]:
+        """The findings by line, from 0, the worst of a line first."""
+        return self._marks
+
+    def mark(self, findings: Iterable[Finding]) -> None:
+        """Show findings at their lines in place of those before; one without a place has none here."""
+        marks: dict[int, tuple[Finding, ...]] = {}
+        for finding in findings:
+            if finding.line:
+                marks[finding.line - 1] = (*marks.get(finding.line - 1, ()), finding)
+        if marks != self._marks:
+            self._marks = marks
+            self.notify_style_update()
+            self.refresh()
+
+    def finding_at_cursor(self) -> Finding | None:
+        """The finding on the line of the caret that is nearest to it."""
+        row, column = self.cursor_location
+        here = self._marks.get(row, ())
+        return min(here, key=lambda finding: abs(finding.column - 1 - column)) if here else None
+
+    def go_to(self, line: int, column: int) -> None:
+        """Put the caret at a place, counted from 1, with some lines around it in view."""
+        self.move_cursor((max(line - 1, 0), max(column - 1, 0)), center=True)
+
+    # keys
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.key == "enter" and not self.read_only:
+            event.stop()
+            event.prevent_default()
+            self._break_line()
+        else:
+            await super()._on_key(event)
+
+    def _break_line(self) -> None:
+        """A new line with the indentation of this one."""
+        start, end = self.selection
+        row, column = min(start, end)
+        before = self.document.get_line(row)[:column]
+        indent = before[: len(before) - len(before.lstrip(" "))]
+        self._replace_via_keyboard(f"\n{indent}", start, end)
+
+    # drawing
+
+    def notify_style_update(self) -> None:
+        self._colours = None
+        super().notify_style_update()
+
+    @property
+    def _palette(self) -> Palette:
+        if self._colours is None:
+            self._colours = Palette.of(app_of(self))
+        return self._colours
+
+    def get_line(self, line_index: int) -> Text:
+        line = Text(_printable(self.document.get_line(line_index)), end="", no_wrap=True)
+        for start, end, kind in parts(line.plain):
+            line.stylize(self._palette.style(COLOURS[kind]), start, end)
+        for finding in reversed(self._marks.get(line_index, ())):
+            colour = self._palette.style(SIGNS[finding.level][1])
+            line.stylize(colour + Style(underline=True), *_span(finding, line.plain))
+        return line
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        found = self._marks.get(y + self.scroll_offset.y)
+        if not found:
+            return strip
+        sign, colour = SIGNS[found[0].level]
+        # The gutter ends with two blanks after the number: the sign takes the first.
+        place = self.gutter_width - 2
+        style = self._gutter_style(strip, place) + self._palette.style(colour, bold=True)
+        return Strip.join([strip.crop(0, place), Strip([Segment(sign, style)], 1), strip.crop(place + 1)])
+
+    def _gutter_style(self, strip: Strip, place: int) -> Style:
+        gutter = next(iter(strip.crop(place, place + 1)), None)
+        return (gutter.style if gutter else None) or Style()
+
+
+def _printable(text: str) -> str:
+    """Foreign text of the same length without anything that a terminal would act on."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
+def _span(finding: Finding, line: str) -> tuple[int, int]:
+    """What to mark on a line: what is wrong, else from its place to the end of what is written."""
+    start = min(max(finding.column - 1, 0), len(line))
+    if finding.length:
+        return start, start + finding.length
+    # A finding about the whole line starts where its text does.
+    start = max(start, len(line) - len(line.lstrip(" ")))
+    return start, len(line.rstrip())
