@@ -78,7 +78,7 @@ def _read_file(path: Path, name: str) -> SourceText:
     extension = path.suffix.lower()
     if extension not in (".yaml", ".yml", ".md"):
         raise _problem(name, "is neither a .yaml, .yml or .md file nor the text of a recipe")
-    text = _decoded(path, name)
+    text = file_text(path, name)
     if extension != ".md":
         return SourceText(name, text, text)
     yaml = front_matter(text)
@@ -87,7 +87,8 @@ def _read_file(path: Path, name: str) -> SourceText:
     return SourceText(name, text, yaml)
 
 
-def _decoded(path: Path, name: str) -> str:
+def file_text(path: Path, name: str) -> str:
+    """The text of a file in UTF-8; raises `RecipeError`, which calls it `name`."""
     try:
         if path.is_file() and path.stat().st_size > LIMIT:
             raise _problem(name, f"is too long for a recipe (more than {LIMIT} bytes)")
