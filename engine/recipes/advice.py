@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from engine.recipes.clock import first_step_at
 from engine.recipes.interpolation import targets
 from engine.recipes.modifiers import (
+    ACDCPruningModifier,
     AnyQuantizationModifier,
     ConstantPruningModifier,
     EpochRangeModifier,
@@ -16,37 +17,61 @@ from engine.recipes.modifiers import (
     SetWeightDecayModifier,
 )
 from engine.recipes.problems import Problem
+from engine.recipes.pruning_advice import about_alternating, about_selection
 from engine.recipes.recipe import Recipe
+from engine.recipes.timeline import learning_rates
+
+NOMINAL_STEPS = 100
+"""Steps of an epoch where nobody has said how many there are."""
 
 
-def warnings(recipe: Recipe, *, steps_per_epoch: int | None = None) -> list[Problem]:
-    """What is worth saying before a run by this recipe, each at its modifier's line; more where the steps are known."""
+def warnings(recipe: Recipe, *, steps_per_epoch: int | None = None, epochs: float | None = None) -> list[Problem]:
+    """What is worth saying before a run by this recipe, each at its modifier's line.
+
+    More where `steps_per_epoch` is known; `epochs` is the length of the run where that is not the recipe's.
+    """
     found = list(recipe.notes)
-    length = recipe.max_epochs
-    if length < 1:
+    length = recipe.max_epochs if epochs is None else epochs
+    if recipe.max_epochs < 1 and epochs is None:
         found.append(
             _said(recipe, 0, "the recipe has no length, so num_train_epochs decides", "add EpochRangeModifier")
         )
+    if length <= 0:
         return found
     for modifier, line in zip(recipe.modifiers, recipe.lines, strict=True):
-        found += [_said(recipe, line, f"{modifier.name} {text}") for text in _about(modifier, length)]
+        found += [_said(recipe, line, f"{modifier.name} {text}") for text in _about(modifier, length, steps_per_epoch)]
         if steps_per_epoch is not None and _falls_between(modifier, steps_per_epoch):
             found.append(_said(recipe, line, f"{modifier.name} starts and ends between two steps, so it never ends"))
-    return found
+    return found + _between_modifiers(recipe, length)
+
+
+def remarks(recipe: Recipe, *, epochs: float | None = None) -> list[Problem]:
+    """What a recipe leaves to others, for who reads it; a run need not say it."""
+    length = recipe.max_epochs if epochs is None else epochs
+    rates = learning_rates(recipe, NOMINAL_STEPS, round(max(length, 1) * NOMINAL_STEPS))
+    if not rates.steps:
+        return [_said(recipe, 0, "nothing sets the learning rate: --learning_rate and its scheduler decide")]
+    if rates.steps[0] > 0:
+        text = f"nothing sets the learning rate before epoch {rates.epochs[0]:g}: --learning_rate holds until then"
+        return [_said(recipe, 0, text)]
+    return []
 
 
 def _said(recipe: Recipe, line: int, message: str, suggestion: str = "") -> Problem:
     return Problem(recipe.source, line, 1 if line else 0, message, suggestion)
 
 
-def _about(modifier: Modifier, length: int) -> Iterator[str]:
+def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> Iterator[str]:
     if isinstance(modifier, EpochRangeModifier):
         return
     if modifier.begins >= length:
-        yield f"never starts: the run is over at epoch {length}"
+        yield f"never starts: the run is over at epoch {length:g}"
         return
     if isinstance(modifier, GradualPruningModifier):
-        yield from _about_pruning(modifier, length)
+        yield from _about_pruning(modifier, length, steps_per_epoch)
+        yield from about_selection(modifier)
+    elif isinstance(modifier, ACDCPruningModifier):
+        yield from about_alternating(modifier, length)
     elif isinstance(modifier, ConstantPruningModifier) and 0 <= modifier.end_epoch < length:
         yield f"lets go at epoch {modifier.end_epoch:g}: what was zero grows again until the run ends"
     elif isinstance(modifier, LayerPruningModifier) and modifier.end_epoch == length:
@@ -57,21 +82,73 @@ def _about(modifier: Modifier, length: int) -> Iterator[str]:
         yield "also decays biases and layer norms; param_groups: [0] leaves them out"
 
 
-def _about_pruning(modifier: GradualPruningModifier, length: int) -> Iterator[str]:
+def _about_pruning(modifier: GradualPruningModifier, length: float, steps_per_epoch: int | None) -> Iterator[str]:
     if isinstance(modifier.init_sparsity, float) and modifier.init_sparsity > max(targets(modifier)):
         yield "begins with more sparsity than it ends with: pruned weights come back"
+    yield from _about_ratio(modifier)
     if modifier.end_epoch == -1:
         yield "has no end, so it stays at init_sparsity"
-    elif modifier.end_epoch >= length:
+    elif modifier.end_epoch > length:
+        yield f"ends at epoch {modifier.end_epoch:g}, after the run ({length:g}): final_sparsity is never reached"
+    elif _comes_last(modifier.end_epoch, length, steps_per_epoch):
         yield "reaches final_sparsity only when the run ends: no step trains what is left"
     elif not modifier.leave_enabled:
         yield f"lets go at epoch {modifier.end_epoch:g} (leave_enabled is false): the weights grow again"
 
 
-def _about_observers(modifier: AnyQuantizationModifier, length: int) -> Iterator[str]:
+def _about_ratio(modifier: GradualPruningModifier) -> Iterator[str]:
+    """Masks N:M prune one share of the weights or none; a run ends at the first other target."""
+    mask = "2:4" if modifier.mask_type == "tensorrt" else modifier.mask_type
+    if not isinstance(mask, str) or ":" not in mask:
+        return
+    kept, _, group = mask.partition(":")
+    share = 1 - int(kept) / int(group)
+    # From nothing to all in one update is possible too.
+    leaps = modifier.init_sparsity == 0 and modifier.update_frequency >= modifier.end_epoch - modifier.begins
+    sparsities = [*([] if leaps else [modifier.init_sparsity]), *targets(modifier)]
+    if any(isinstance(value, float) and abs(value - share) > 0.01 for value in sparsities):
+        yield f"cannot go through other sparsities than {share:g} with masks {mask}: set init_sparsity to it too"
+
+
+def _comes_last(epoch: float, length: float, steps_per_epoch: int | None) -> bool:
+    """Whether no step of the run is at or after an epoch."""
+    if steps_per_epoch is None:
+        return epoch >= length
+    return first_step_at(epoch, steps_per_epoch) >= round(length * steps_per_epoch)
+
+
+def _about_observers(modifier: AnyQuantizationModifier, length: float) -> Iterator[str]:
     epoch = modifier.disable_quantization_observer_epoch
     if epoch is not None and epoch >= length:
-        yield f"never freezes its observers: the run is over at epoch {length}"
+        yield f"never freezes its observers: the run is over at epoch {length:g}"
+
+
+def _between_modifiers(recipe: Recipe, length: float) -> list[Problem]:
+    """What only shows when modifiers are seen together."""
+    lines = dict(zip(map(id, recipe.modifiers), recipe.lines, strict=True))
+    pruning = [item for item in recipe.modifiers if isinstance(item, GradualPruningModifier | ACDCPruningModifier)]
+    last = max((min(item.end_epoch, length) for item in pruning), default=-1.0)
+    found = [
+        _said(
+            recipe,
+            lines[id(item)],
+            f"{item.name} starts at epoch {item.begins:g} while weights are pruned until {last:g}",
+            "quantize when pruning is over",
+        )
+        for item in recipe.modifiers
+        if isinstance(item, AnyQuantizationModifier) and item.begins < last
+    ]
+    still = _rate_is_zero_from(recipe, length)
+    if still is not None:
+        text = f"the learning rate is 0 from epoch {still:g} to the run's end at {length:g}: nothing is learned there"
+        found.append(_said(recipe, 0, text, "let a modifier set it"))
+    return found
+
+
+def _rate_is_zero_from(recipe: Recipe, length: float) -> float | None:
+    rates = learning_rates(recipe, NOMINAL_STEPS, round(length * NOMINAL_STEPS))
+    over = bool(rates.steps) and rates.values[-1] == 0 and rates.epochs[-1] < length - 1 / NOMINAL_STEPS
+    return rates.epochs[-1] if over else None
 
 
 def _falls_between(modifier: Modifier, steps_per_epoch: int) -> bool:

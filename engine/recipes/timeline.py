@@ -6,13 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.recipes.clock import epoch_at
-from engine.recipes.modifiers import DistillationModifier
+from engine.recipes.modifiers import (
+    DistillationModifier,
+    LearningRateFunctionModifier,
+    LearningRateModifier,
+    Modifier,
+    SetLearningRateModifier,
+)
 from engine.recipes.phases import Phase, phases
 from engine.recipes.recipe import Recipe
 from engine.recipes.series import MOST_POINTS, Change, Series, Value, combined, overlaid
 from engine.recipes.tracks import Clock, Quantity, Track, tracks
 
-__all__ = ["Phase", "Series", "Timeline", "Track", "timeline"]
+__all__ = ["Phase", "Series", "Timeline", "Track", "learning_rates", "timeline"]
+
+RATES = (LearningRateFunctionModifier, LearningRateModifier, SetLearningRateModifier)
+"""What sets a learning rate."""
 
 
 @dataclass(frozen=True)
@@ -59,18 +68,17 @@ def timeline(
     clock = Clock(spe, total, max(total, MOST_POINTS) if every_step else MOST_POINTS, sparseml_compatible)
     known = tracks(recipe.modifiers, clock)
 
-    def of(quantity: Quantity, chosen: Sequence[Track] = known) -> list[list[Change]]:
-        return [track.series.changes for track in chosen if track.quantity == quantity]
+    def of(quantity: Quantity) -> list[list[Change]]:
+        return [track.series.changes for track in known if track.quantity == quantity]
 
     def series(changes: list[Change]) -> Series:
         return Series.of(changes, spe)
 
-    first_group = [track for track in known if _is_for_first_group(recipe, track)]
     return Timeline(
         steps_per_epoch=spe,
         total_steps=total,
         sparsity=series(combined(_distinct(of("sparsity")), _largest)),
-        learning_rate=series(overlaid(of("learning rate", first_group))),
+        learning_rate=_learning_rate(recipe.modifiers, known, spe),
         quantization=series(combined(of("quantization"), _largest)),
         observers=series(overlaid(of("observers"))),
         distillation=_distillation(recipe, known, spe),
@@ -88,9 +96,16 @@ def _largest(values: list[Value]) -> Value:
     return max((value for value in values if value is not None), default=None)
 
 
-def _is_for_first_group(recipe: Recipe, track: Track) -> bool:
-    groups = getattr(recipe.modifiers[track.index], "param_groups", None)
-    return not groups or 0 in groups
+def learning_rates(recipe: Recipe, steps_per_epoch: int, total_steps: int) -> Series:
+    """The learning rate alone, as in a timeline."""
+    setting = tuple(item for item in recipe.modifiers if isinstance(item, RATES))
+    return _learning_rate(setting, tracks(setting, Clock(steps_per_epoch, total_steps)), steps_per_epoch)
+
+
+def _learning_rate(modifiers: Sequence[Modifier], known: Sequence[Track], steps_per_epoch: int) -> Series:
+    rates = [track for track in known if track.quantity == "learning rate"]
+    first_group = [track for track in rates if 0 in (getattr(modifiers[track.index], "param_groups", None) or (0,))]
+    return Series.of(overlaid([track.series.changes for track in first_group]), steps_per_epoch)
 
 
 def _distillation(recipe: Recipe, known: Sequence[Track], steps_per_epoch: int) -> Series:

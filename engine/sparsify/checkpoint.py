@@ -59,22 +59,22 @@ def load_question_answering_model(
     missing quantization state.
     """
     files = ModelFiles(str(path), revision, cache_dir)
-    config = _config(files)
-    recipe = _recipe(files) if apply_recipe else None
+    config = read_config(files)
+    recipe = read_recipe(files) if apply_recipe else None
     weights = files.weights()
     if not weights:
         return LoadedModel(_random(files, config, attn_implementation), config, recipe, random_weights=True)
     quantization = read_tensors(weights, is_quantization_state)
     model, missing = _dense(files, config, attn_implementation, bool(quantization))
     if recipe is not None:
-        missing -= _drop_layers(model, recipe, missing)
+        missing -= drop_layers(model, recipe, missing)
         state = {own_name(name): tensor for name, tensor in quantization.items()}
         _quantize(model, recipe, state, files, sparseml_compatible)
     new = _new_parameters(model, missing, files)
     return LoadedModel(model.eval(), config, recipe, new_parameters=new)
 
 
-def _config(files: ModelFiles) -> PretrainedConfig:
+def read_config(files: ModelFiles) -> PretrainedConfig:
     if files.folder is not None and files.find("config.json") is None:
         raise UserError(f"{plain(files.name)} has no config.json", "give the folder of a model saved by transformers")
     try:
@@ -89,7 +89,7 @@ def _config(files: ModelFiles) -> PretrainedConfig:
     return config
 
 
-def _recipe(files: ModelFiles) -> Recipe | None:
+def read_recipe(files: ModelFiles) -> Recipe | None:
     found = files.find(RECIPE)
     return None if found is None else load_recipe(found)
 
@@ -146,7 +146,7 @@ def _shape(sizes: Sequence[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def _drop_layers(model: PreTrainedModel, recipe: Recipe, missing: set[str]) -> set[str]:
+def drop_layers(model: PreTrainedModel, recipe: Recipe, missing: set[str]) -> set[str]:
     """Take out the layers of the recipe that the checkpoint has nothing of; returns the names that went with them."""
     gone: set[str] = set()
     for modifier in recipe.modifiers:

@@ -78,10 +78,14 @@ class ModelFiles:
 
 def read_tensors(files: list[Path], wanted: Callable[[str], bool]) -> dict[str, torch.Tensor]:
     """The tensors in `files` whose names are `wanted`. Raises `UserError` for a file that cannot be read."""
-    tensors: dict[str, torch.Tensor] = {}
+    return dict(each_tensor(files, wanted))
+
+
+def each_tensor(files: list[Path], wanted: Callable[[str], bool]) -> Iterator[tuple[str, torch.Tensor]]:
+    """As `read_tensors`, one after the other, so that no two need be in memory."""
     for path in files:
         try:
-            tensors.update((name, tensor) for name, tensor in _tensors(path, wanted))
+            yield from _tensors(path, wanted)
         except pickle.UnpicklingError:
             raise UserError(
                 f"{plain(str(path))} is damaged, or holds more than weights",
@@ -91,7 +95,6 @@ def read_tensors(files: list[Path], wanted: Callable[[str], bool]) -> dict[str, 
             raise UserError(
                 f"{plain(str(path))} cannot be read as weights: {plain(str(error), 200)}", "copy or download it again"
             ) from None
-    return tensors
 
 
 def _tensors(path: Path, wanted: Callable[[str], bool]) -> Iterator[tuple[str, Any]]:

@@ -1,16 +1,15 @@
-"""`sqa-tui recipe`: is a recipe right, and what will it do."""
+"""`sqa-tui recipe`: is a recipe right, what does it say, and what will it do."""
 
 from __future__ import annotations
 
 import click
 
-from engine.errors import EXIT_USAGE, plain
 from engine.recipes import load_recipe
-from engine.recipes.advice import warnings
-from engine.recipes.support import unsupported
+from engine.recipes.recipe import Recipe
 from sqa_tui.commands.output import json_option, print_json
-
-recipe_args_option = click.option("--recipe_args", "--recipe-args", help="Variables to replace: JSON or k=v,k=v.")
+from sqa_tui.commands.recipe_check import check
+from sqa_tui.commands.recipe_options import recipe_args_option
+from sqa_tui.commands.recipe_preview import preview
 
 
 @click.group()
@@ -18,34 +17,41 @@ def recipe() -> None:
     """Read SparseML recipes without running them."""
 
 
-@recipe.command("check")
-@click.argument("source")
-@recipe_args_option
-@json_option
-def check(source: str, recipe_args: str | None, as_json: bool) -> int:
-    """Check SOURCE (a file or a stub); every problem is named with its line."""
-    loaded = load_recipe(source, recipe_args=recipe_args)
-    names = [modifier.name for modifier in loaded.modifiers]
-    missing, advice = unsupported(loaded), [str(problem) for problem in warnings(loaded)]
-    code = EXIT_USAGE if missing else 0
-    if as_json:
-        facts = {"source": source, "epochs": loaded.max_epochs, "modifiers": names}
-        print_json({**facts, "unsupported": missing, "warnings": advice})
-        return code
-    click.echo(f"{source}: {len(names)} modifiers over {loaded.max_epochs:g} epochs, in the order in which they run:")
-    for modifier in loaded.modifiers:
-        click.echo(f"  {modifier.name}  {modifier.start_epoch:g} → {modifier.end_epoch:g}")
-    for text in advice:
-        click.echo(f"warning: {plain(text)}", err=True)
-    if missing:
-        message = f"the recipe uses {', '.join(missing)}, which the engine cannot run"
-        click.echo(f"error: {plain(message)} (take it out of the recipe)", err=True)
-    return code
-
-
 @recipe.command("show")
 @click.argument("source")
 @recipe_args_option
-def show(source: str, recipe_args: str | None) -> None:
-    """Print SOURCE with its variables evaluated."""
-    click.echo(load_recipe(source, recipe_args=recipe_args).to_yaml(), nl=False)
+@json_option
+def show(source: str, recipe_args: str | None, as_json: bool) -> None:
+    """Print SOURCE (a file or a stub) with its variables evaluated, in the format in which recipes are saved."""
+    loaded = load_recipe(source, recipe_args=recipe_args)
+    if as_json:
+        print_json(facts(loaded))
+    else:
+        click.echo(loaded.to_yaml(), nl=False)
+
+
+def facts(loaded: Recipe) -> dict[str, object]:
+    """Everything a recipe says, evaluated, as plain values."""
+    variables = [
+        {"name": item.name, "written": item.written, "value": item.value, "stage": item.stage, "line": item.line}
+        for item in loaded.described
+    ]
+    stages = [stage.name for stage in loaded.stages for _ in stage.modifiers]
+    modifiers = [
+        {"name": modifier.name, "stage": stage, "line": line, "fields": modifier.values()}
+        for modifier, stage, line in zip(loaded.modifiers, stages, loaded.lines, strict=True)
+    ]
+    return {
+        "source": loaded.source,
+        "sha256": loaded.sha256,
+        "version": loaded.version,
+        "first_epoch": loaded.min_epochs,
+        "epochs": loaded.max_epochs,
+        "variables": variables,
+        "modifiers": modifiers,
+        "metadata": loaded.metadata,
+    }
+
+
+recipe.add_command(check)
+recipe.add_command(preview)

@@ -12,11 +12,11 @@ from textual.message import Message
 from sqa_tui.actions import bindings_of
 from sqa_tui.widgets import axes
 from sqa_tui.widgets.axes import Format
-from sqa_tui.widgets.bands import lanes
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.chart_curves import FoldedCurves, axis_end
 from sqa_tui.widgets.chart_data import ChartData
-from sqa_tui.widgets.chart_painter import Look, Painter
+from sqa_tui.widgets.chart_painter import Look
+from sqa_tui.widgets.chart_rows import chart_rows
 from sqa_tui.widgets.chart_scale import Frame
 from sqa_tui.widgets.diff_pane import DiffPane
 
@@ -24,10 +24,6 @@ SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
 """Weights of the past that the smoothing key walks through."""
 FAR = 10
 """Cells of a far step of the crosshair."""
-MOST_LANES = 2
-"""Rows of phase names above a plot that has the room."""
-SMALLEST = (24, 4)
-"""Cells below which a chart says that it needs more room."""
 
 
 class LineChart(DiffPane, can_focus=True):
@@ -133,16 +129,7 @@ class LineChart(DiffPane, can_focus=True):
         self._change(focused=False)
 
     def draw(self, width: int, height: int) -> list[CellRow]:
-        if width < SMALLEST[0] or height < SMALLEST[1]:
-            return [_too_small(width, self._look.title)]
-        named = lanes(self._data.bands, MOST_LANES)
-        frame = Frame.of(width, height, len(named))
-        scale = self._folded.update(self._data, frame, self._look.smoothing, self._look.logarithmic)
-        painter = Painter(self._data, self._folded, scale, self._look, self.palette)
-        rows = [painter.title_row(width)]
-        rows += [painter.lane_row(width, lane) for lane in named[: frame.lanes]]
-        rows += painter.plot_rows(width)
-        return [*rows, painter.bottom_row(width)]
+        return chart_rows(self._data, self._folded, self._look, self.palette, width, height)
 
     def _move(self, cells: int) -> None:
         end = axis_end(self._data)
@@ -160,9 +147,3 @@ class LineChart(DiffPane, can_focus=True):
     def _newest(self) -> float:
         known = [curve.points[-1][0] for curve in self._data.curves if curve.points and not curve.planned]
         return max(known, default=0.0)
-
-
-def _too_small(width: int, title: str) -> CellRow:
-    row = CellRow(width)
-    row.put(0, f"{title}: needs more room")
-    return row

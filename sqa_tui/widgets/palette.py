@@ -10,7 +10,7 @@ from textual.app import App
 from textual.color import Color
 from textual.message_pump import MessagePump
 
-from sqa_tui.themes import variable_defaults
+from sqa_tui.themes import ANSI_VARIABLES, variable_defaults
 
 
 class Palette:
@@ -24,6 +24,11 @@ class Palette:
     def of(cls, app: App[object]) -> Palette:
         """The colours of the theme `app` shows."""
         return cls({**variable_defaults(app.current_theme), **app.theme_variables})
+
+    @classmethod
+    def of_terminal(cls) -> Palette:
+        """The colours a terminal has by itself, for output outside the app."""
+        return cls({**ANSI_VARIABLES, "foreground": "ansi_default", "background": "ansi_default", "error": "ansi_red"})
 
     def style(self, foreground: str = "", *, tint: str = "", strength: float = 0.0, bold: bool = False) -> Style:
         """A style from names of theme variables.

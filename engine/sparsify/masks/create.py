@@ -42,6 +42,16 @@ def create_masks(
     return _masks_of_groups(grouped, targets, one_threshold)
 
 
+def check_mask(mask_type: MaskType, shape: Sequence[int], sparsity: float) -> None:
+    """Raise ValueError where masks of a type cannot be made for a shape and a target above 0."""
+    probe = torch.empty(tuple(shape), device="meta")
+    ratio = _ratio(mask_type)
+    if ratio is not None:
+        keep_n_of_m(probe, *ratio, sparsity)
+    elif not (isinstance(mask_type, str) and mask_type in DIMENSIONS):
+        _group(mask_type, probe)
+
+
 def _masks_of_groups(
     grouped: list[tuple[torch.Tensor, Expand]], targets: list[float], one_threshold: bool
 ) -> list[torch.Tensor]:

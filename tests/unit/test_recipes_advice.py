@@ -1,0 +1,77 @@
+"""What is said about a recipe that is no error, seen as a whole."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.recipes import parse_recipe
+from engine.recipes.advice import remarks, warnings
+
+HEAD = """\
+modifiers:
+  - !EpochRangeModifier {start_epoch: 0, end_epoch: 6}
+"""
+PRUNING = """\
+  - !MagnitudePruningModifier
+      {params: [a], init_sparsity: 0.05, final_sparsity: 0.8, start_epoch: 1, end_epoch: 4, update_frequency: 1}
+"""
+RATE = (
+    "  - !LearningRateFunctionModifier {lr_func: linear, init_lr: 0.1, final_lr: 0, start_epoch: %s, end_epoch: %s}\n"
+)
+
+
+def messages(text: str, **settings: float) -> list[str]:
+    return [problem.message for problem in warnings(parse_recipe(HEAD + text), **settings)]  # type: ignore[arg-type]
+
+
+def test_a_sound_recipe_is_not_talked_about() -> None:
+    text = PRUNING + RATE % (0, 6) + "  - !QuantizationModifier {start_epoch: 4}\n"
+    assert messages(text, steps_per_epoch=10) == []
+    assert remarks(parse_recipe(HEAD + text)) == []
+
+
+def test_quantization_that_begins_while_weights_are_pruned() -> None:
+    (said,) = messages(PRUNING + "  - !QuantizationModifier {start_epoch: 3}\n")
+    assert said == "QuantizationModifier starts at epoch 3 while weights are pruned until 4"
+
+
+@pytest.mark.parametrize(("end", "expected"), [(4, True), (6, False)])
+def test_a_rate_that_stays_at_zero(end: int, expected: bool) -> None:
+    found = [text for text in messages(RATE % (0, end)) if "learning rate is 0" in text]
+    assert bool(found) == expected
+    assert not found or "from epoch 4 to the run's end at 6" in found[0]
+
+
+def test_a_run_shorter_than_the_recipe() -> None:
+    (said,) = messages(PRUNING, epochs=3)
+    assert "ends at epoch 4, after the run (3): final_sparsity is never reached" in said
+    assert "never starts: the run is over at epoch 1" in messages(PRUNING, epochs=1)[0]
+
+
+def test_an_end_between_the_last_step_and_the_end_of_the_run() -> None:
+    late = PRUNING.replace("end_epoch: 4", "end_epoch: 5.9")
+    assert messages(late, steps_per_epoch=100) == []
+    (said,) = messages(late, steps_per_epoch=4)
+    assert "reaches final_sparsity only when the run ends" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(PRUNING, "nothing sets the learning rate: "), (RATE % (2, 6), "before epoch 2")],
+)
+def test_what_is_left_to_the_command_line(text: str, expected: str) -> None:
+    (said,) = remarks(parse_recipe(HEAD + text))
+    assert expected in said.message
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("init_sparsity: 0.0, final_sparsity: 0.5", True),
+        ("init_sparsity: 0.5, final_sparsity: 0.5", False),
+        ("init_sparsity: 0.7, final_sparsity: 0.7", True),
+    ],
+)
+def test_masks_that_know_one_sparsity_only(fields: str, expected: bool) -> None:
+    text = f"  - !GMPruningModifier {{params: [a], {fields}, start_epoch: 0, end_epoch: 2, mask_type: '2:4'"
+    assert bool([said for said in messages(text + ", update_frequency: 1}\n") if "2:4" in said]) == expected
