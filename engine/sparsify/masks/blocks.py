@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 
+from engine.sparsify.masks.unstructured import fits_numpy
+
 RUN = 4
+PIECE = 1 << 16
+WORDS = {8: torch.int64, 4: torch.int32, 2: torch.int16, 1: torch.uint8}
 Expand = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -24,10 +29,10 @@ def group_runs_of_four(scores: torch.Tensor) -> tuple[torch.Tensor, Expand]:
     padded = moved.shape
 
     def expand(mask: torch.Tensor) -> torch.Tensor:
-        wide = mask.reshape(-1, 1).expand(-1, RUN).reshape(padded)[..., :width]
+        wide = _repeat(mask, RUN).reshape(padded)[..., :width]
         return wide.movedim(-1, 1) if scores.dim() > 2 else wide
 
-    return moved.reshape(-1, RUN).mean(dim=1), expand
+    return _means(moved.detach().reshape(-1, RUN)), expand
 
 
 def group_blocks(scores: torch.Tensor, block: Sequence[int]) -> tuple[torch.Tensor, Expand]:
@@ -44,9 +49,33 @@ def group_blocks(scores: torch.Tensor, block: Sequence[int]) -> tuple[torch.Tens
     grouped = scores.reshape(shape)
 
     def expand(mask: torch.Tensor) -> torch.Tensor:
+        if grouped.shape[2] == 1:
+            return _repeat(mask, grouped.shape[1]).reshape(scores.shape)
         return mask.unsqueeze(1).expand(grouped.shape).reshape(scores.shape)
 
-    return grouped.mean(dim=1), expand
+    return (_means(grouped[..., 0]).unsqueeze(1) if grouped.shape[1:] == (RUN, 1) else grouped.mean(dim=1)), expand
+
+
+def _means(runs: torch.Tensor) -> torch.Tensor:
+    """Mean of each row of `[n, 4]`, bit for bit `runs.mean(dim=1)`, whose order of addition is from left to right."""
+    if not (fits_numpy(runs) and runs.dtype is torch.float32):
+        return runs.mean(dim=1)
+    columns = runs.numpy()
+    means = np.empty(len(columns), dtype=np.float32)
+    for start in range(0, len(columns), PIECE):
+        first, second, third, fourth = columns[start : start + PIECE].T
+        piece = np.add(first, second, out=means[start : start + PIECE])
+        piece += third
+        piece += fourth
+        piece /= np.float32(RUN)
+    return torch.from_numpy(means)
+
+
+def _repeat(mask: torch.Tensor, times: int) -> torch.Tensor:
+    """Each member of a mask `times` times in a row: the bytes of wide integers, the largest that divide `times`."""
+    width = next(width for width in WORDS if times % width == 0)
+    words = mask.reshape(-1).to(WORDS[width]).mul_(int.from_bytes(b"\1" * width))
+    return words.unsqueeze(1).expand(-1, times // width).reshape(-1).view(torch.bool)
 
 
 def _block_shape(scores: torch.Tensor, block: Sequence[int]) -> tuple[int, int]:

@@ -38,8 +38,11 @@ def create_masks(
     ratio = _ratio(mask_type)
     if ratio is not None:
         return [keep_n_of_m(score, *ratio, target) for score, target in zip(scores, targets, strict=True)]
-    grouped = [_group(mask_type, score) for score in scores]
-    return _masks_of_groups(grouped, targets, one_threshold)
+    if not one_threshold:
+        return [_mask(mask_type, score, target) for score, target in zip(scores, targets, strict=True)]
+    if len(set(targets)) > 1:
+        raise ValueError("one threshold for all tensors needs one target for all")
+    return _masks_of_all(mask_type, scores, targets[0]) if targets else []
 
 
 def check_mask(mask_type: MaskType, shape: Sequence[int], sparsity: float) -> None:
@@ -52,16 +55,14 @@ def check_mask(mask_type: MaskType, shape: Sequence[int], sparsity: float) -> No
         _group(mask_type, probe)
 
 
-def _masks_of_groups(
-    grouped: list[tuple[torch.Tensor, Expand]], targets: list[float], one_threshold: bool
-) -> list[torch.Tensor]:
-    values = [value for value, _ in grouped]
-    if not one_threshold:
-        masks = [prune_lowest(value, target) for value, target in zip(values, targets, strict=True)]
-    elif len(set(targets)) > 1:
-        raise ValueError("one threshold for all tensors needs one target for all")
-    else:
-        masks = prune_lowest_globally(values, targets[0]) if values else []
+def _mask(mask_type: MaskType, score: torch.Tensor, target: float) -> torch.Tensor:
+    values, expand = _group(mask_type, score)
+    return expand(prune_lowest(values, target))
+
+
+def _masks_of_all(mask_type: MaskType, scores: Sequence[torch.Tensor], target: float) -> list[torch.Tensor]:
+    grouped = [_group(mask_type, score) for score in scores]
+    masks = prune_lowest_globally([values for values, _ in grouped], target)
     return [expand(mask) for (_, expand), mask in zip(grouped, masks, strict=True)]
 
 

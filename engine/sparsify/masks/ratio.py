@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from engine.sparsify.masks.unstructured import fits_numpy
+
 TOLERANCE = 0.01
+PIECE = 1 << 18
+LARGEST = 64
+"""The largest group whose members are compared with each other instead of sorted."""
 
 
 def keep_n_of_m(scores: torch.Tensor, kept: int, group: int, sparsity: float) -> torch.Tensor:
@@ -21,8 +28,38 @@ def keep_n_of_m(scores: torch.Tensor, kept: int, group: int, sparsity: float) ->
         raise ValueError(f"a mask {kept}:{group} needs two or four dimensions, not the shape {list(scores.shape)}")
     if scores.numel() % group:
         raise ValueError(f"the shape {list(scores.shape)} does not divide into groups of {group}")
-    moved = scores.permute(0, 2, 3, 1) if scores.dim() == 4 else scores
-    groups = moved.detach().reshape(-1, group).abs()
-    order = groups.argsort(dim=1, stable=True)
-    mask = torch.ones_like(groups, dtype=torch.bool).scatter_(1, order[:, : group - kept], False).reshape(moved.shape)
+    moved = (scores.permute(0, 2, 3, 1) if scores.dim() == 4 else scores).detach()
+    if fits_numpy(moved) and group <= LARGEST:
+        mask = torch.from_numpy(_by_comparing(moved.reshape(-1).float().numpy(), kept, group)).reshape(moved.shape)
+    else:
+        mask = _by_sorting(moved, kept, group)
     return mask.permute(0, 3, 1, 2) if scores.dim() == 4 else mask
+
+
+def _by_sorting(scores: torch.Tensor, kept: int, group: int) -> torch.Tensor:
+    groups = scores.reshape(-1, group).abs()
+    order = groups.argsort(dim=1, stable=True)
+    mask = torch.ones_like(groups, dtype=torch.bool).scatter_(1, order[:, : group - kept], False)
+    return mask.reshape(scores.shape)
+
+
+def _by_comparing(scores: npt.NDArray[np.float32], kept: int, group: int) -> npt.NDArray[np.bool_]:
+    """The place of each score in the order of its group, by comparing with those 1, 2, … M-1 further right."""
+    size = PIECE - PIECE % group
+    member = (np.arange(size) % group).astype(np.uint8)
+    partners = [(member < group - distance).view(np.uint8) for distance in range(group)]
+    mask = np.empty(scores.size, dtype=np.bool_)
+    values, higher, place = np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.uint8)
+    for start in range(0, scores.size, size):
+        count = min(size, scores.size - start)
+        value = np.abs(scores[start : start + count], out=values[:count])
+        np.subtract(group - 1, member[:count], out=place[:count])
+        for distance in range(1, group):
+            last = count - distance
+            # 1 where the right one is at least as high: then it stands behind, else the left one does.
+            behind = np.less_equal(value[:last], value[distance:], out=higher[:last]).view(np.uint8)
+            behind &= partners[distance][:last]
+            place[distance:count] += behind
+            place[:last] -= behind
+        np.greater_equal(place[:count], group - kept, out=mask[start : start + count])
+    return mask

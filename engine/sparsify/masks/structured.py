@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
-from engine.sparsify.masks.unstructured import prune_lowest
+from engine.sparsify.masks.unstructured import fits_numpy, prune_lowest
 
 
 def dimension_norms(scores: torch.Tensor, dimension: int) -> torch.Tensor:
     """L2 norm of `scores` over everything but `dimension`: one number for each filter (0) or channel (1)."""
+    scores = scores.detach()
     others = [place for place in range(scores.dim()) if place != dimension]
-    return torch.linalg.vector_norm(scores.detach(), dim=others) if others else scores.detach().abs()
+    if others == [0] and fits_numpy(scores) and scores.dtype is torch.float32:
+        # torch goes down each column by itself; numpy adds row to row, in the same order, ten times as fast.
+        return torch.from_numpy(np.sqrt(np.add.reduce(np.square(scores.numpy()), axis=0)))
+    return torch.linalg.vector_norm(scores, dim=others) if others else scores.abs()
 
 
 def prune_group(scores: list[torch.Tensor], sparsity: float, dimension: int) -> list[torch.Tensor]:
