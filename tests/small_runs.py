@@ -63,7 +63,7 @@ class SmallRun:
         self.manager = SparsificationManager(parse_recipe(recipe), sparseml_compatible=compatible)
         self.manager.prepare(self.model, state=None if saved is None else saved["manager"])
         if saved is not None:
-            self.model.load_state_dict(saved["model"])
+            self.model.load_state_dict(saved["model"], strict=False)  # layers may be dropped, or not yet
         self.optimizer = optimizer(self.model)
         if saved is not None:
             self.optimizer.load_state_dict(saved["optimizer"])

@@ -270,7 +270,7 @@ def _moved(modifier: GradualParamModifier, clock: Clock) -> Iterator[Draft]:
         share = moved_share_at(modifier, clock.epoch(step), sparseml_compatible=clock.compatible)
         return last if share == 1.0 else share * (last - first) + first
 
-    changes = [(step, value(step)) for step in clock.updates(modifier)]
+    changes: list[Change] = [(step, value(step)) for step in clock.updates(modifier)]
     if changes and clock.ends_with_the_run(modifier):
         changes.append((clock.total_steps, last))
     yield "value", (), changes

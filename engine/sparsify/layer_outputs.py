@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from engine.errors import UserError, plain
 
@@ -23,10 +24,17 @@ class LayerOutputs:
         self._layers = dict(layers)
         self._names = {id(layer): name for name, layer in layers.items()}
         self._outputs: dict[str, Any] = {}
+        self._hooks: list[RemovableHandle] = []
+        self.open()
+
+    def open(self) -> None:
+        """Listen, if it does not already."""
+        if self._hooks:
+            return
         # A copy of a model takes functions along as they are but would copy a bound method with all it holds.
         self._hooks = [
             layer.register_forward_hook(lambda called, _, output: self._note(called, output))
-            for layer in layers.values()
+            for layer in self._layers.values()
         ]
 
     def _note(self, layer: nn.Module, output: Any) -> None:

@@ -73,9 +73,10 @@ class Projections:
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
         """Take up what `state_dict` gave, on `device`."""
+        self.leave()
         self.layers = [_restored(weight.to(device)) for weight in state["weights"]]
-        if state["settings"]:
-            self.group = {"params": self.weights, **state["settings"]}
+        self.group = {"params": self.weights, **state["settings"]} if state["settings"] else None
+        self._moments = {}
         on_device = bool(state["settings"].get("fused") or state["settings"].get("capturable"))
         for weight, moments in zip(self.weights, state["moments"], strict=True):
             # Adam keeps its count of steps on the CPU unless it runs fused.
@@ -93,10 +94,8 @@ def _drawn(output: torch.Tensor, taught: torch.Tensor) -> nn.Module:
 def _restored(weight: torch.Tensor) -> nn.Module:
     """A projection with this weight; no random number is drawn."""
     size, width, *image = weight.shape
-    kind, arguments = (nn.Conv2d, (width, size, 1)) if image else (nn.Linear, (width, size))
-    layer = nn.utils.skip_init(kind, *arguments, bias=False, device=weight.device)
-    with torch.no_grad():
-        layer.weight.copy_(weight)
+    layer = nn.Conv2d(width, size, 1, bias=False, device="meta") if image else nn.Linear(width, size, False, "meta")
+    layer.weight = nn.Parameter(weight.clone())
     return layer
 
 

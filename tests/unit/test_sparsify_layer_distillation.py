@@ -224,3 +224,24 @@ def test_what_does_not_fit_is_one_line(recipe: str, teacher: Teacher, said: str)
 def test_resumes_to_the_bit(optimizer: MakeOptimizer, teacher: Teacher) -> None:
     recipe = RECIPE if teacher == "self" else PROJECTED
     assert_resumes(recipe, optimizer=optimizer, teacher=teacher)
+
+
+class Deep(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.middle = nn.Linear(4, 4)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": self.middle(super().forward(x)["logits"])}
+
+
+@pytest.mark.parametrize("dropping", ["start_epoch: 2", "start_epoch: 0, end_epoch: 3"])
+def test_own_copy_keeps_its_layers_although_the_student_loses_or_regains_them(dropping: str) -> None:
+    recipe = EQUAL + f"      student_layer_names: [first]\n  - !LayerPruningModifier {{layers: [middle], {dropping}}}\n"
+    whole = SmallRun(recipe, teacher="self", model=Deep())
+    whole.steps(range(7))
+    resumed = SmallRun(recipe, teacher="self", model=Deep(), saved=whole.saved())
+    one, other = (_behaviour(run).teacher() for run in (whole, resumed))
+    assert isinstance(one.get_submodule("middle"), nn.Linear) is dropping.endswith("2")
+    assert torch.equal(one(batch(1))["logits"], other(batch(1))["logits"])
+    assert whole.steps(range(7, 12)) == resumed.steps(range(7, 12))

@@ -134,3 +134,5 @@ class LayerDistillation(TaughtBehaviour[PerLayerDistillationModifier]):
         self.projections.load_state_dict(state["projections"], device)
         if self.schedule.ended:
             self.listener.close()
+        else:
+            self.listener.open()

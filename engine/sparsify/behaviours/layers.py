@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -16,8 +17,28 @@ from engine.sparsify.parameters import ALL, ALL_PRUNABLE, PRUNABLE_LAYERS
 class PassThrough(nn.Identity):
     """Stands where a layer was: hands on its first positional argument and takes any further ones."""
 
+    def __init__(self, replaced: nn.Module | None = None) -> None:
+        super().__init__()
+        # In a tuple it is no part of the model.
+        self.replaced = (replaced,)
+
     def forward(self, input: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:  # noqa: A002 - the name in nn.Identity
         return input
+
+
+def dropped_layers(model: nn.Module) -> list[str]:
+    """The layers of `model` that are dropped, by their names."""
+    return [name for name, module in model.named_modules() if isinstance(module, PassThrough)]
+
+
+def drop_only(model: nn.Module, names: Collection[str]) -> None:
+    """Leave exactly these layers of `model` dropped, and put others back that were."""
+    for name in dropped_layers(model):
+        module = model.get_submodule(name)
+        if name not in names and isinstance(module, PassThrough) and module.replaced[0] is not None:
+            model.set_submodule(name, module.replaced[0])
+    for name in set(names) - set(dropped_layers(model)):
+        model.set_submodule(name, PassThrough(model.get_submodule(name)))
 
 
 @behaviour_of(LayerPruningModifier)
@@ -29,11 +50,14 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
     def __init__(self, modifier: LayerPruningModifier, *, sparseml_compatible: bool = False) -> None:
         super().__init__(modifier, sparseml_compatible=sparseml_compatible)
         self.dropped: dict[str, nn.Module] = {}
+        self.from_the_start = False
+        """Whether the layers were dropped before the optimizer existed."""
 
     def prepare(self, model: nn.Module, epoch: float) -> None:
         over = self.modifier.end_epoch >= 0 and epoch >= self.modifier.end_epoch
         if epoch >= self.modifier.begins and not over:
             self.drop(model)
+            self.from_the_start = True
 
     def drop(self, model: nn.Module) -> None:
         """Replace the layers, once. Raises `UserError` for a name the model does not have."""
@@ -46,8 +70,10 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
                     f"{self.modifier.name}: the model has no layer {plain(name)}", "name modules in full in `layers`"
                 )
             self.dropped[name] = modules[name]
-        for name in self.dropped:
-            model.set_submodule(name, PassThrough())
+        for name, layer in self.dropped.items():
+            model.set_submodule(name, PassThrough(layer))
+            # Nobody clears these gradients from now on, and the optimizer would follow them at every step.
+            layer.zero_grad(set_to_none=True)
 
     def restore(self, model: nn.Module) -> None:
         """Put the layers back."""
@@ -78,8 +104,25 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
         return members
 
     def structure(self) -> dict[str, Any]:
-        return {"dropped": bool(self.dropped)}
+        return {"dropped": bool(self.dropped), "from_the_start": self.from_the_start}
 
     def restore_structure(self, model: nn.Module, structure: dict[str, Any]) -> None:
-        if structure["dropped"]:
+        """As it was when the optimizer was made, which has the parameters of layers that were dropped later."""
+        if structure["from_the_start"]:
             self.drop(model)
+            self.from_the_start = True
+
+    def state_dict(self) -> dict[str, Any]:
+        kept = self.dropped if self.modifier.end_epoch >= 0 else {}
+        return {
+            "dropped": bool(self.dropped),
+            "weights": {name: layer.state_dict() for name, layer in kept.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        if state["dropped"]:
+            self.drop(self.training.model)
+        else:
+            self.restore(self.training.model)
+        for name, weights in state["weights"].items():
+            self.dropped[name].load_state_dict(weights)

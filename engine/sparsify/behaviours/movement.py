@@ -66,6 +66,6 @@ class MovementPruning(GradualPruning[MovementPruningModifier]):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
-        self.has_seen_gradients = bool(state["has_seen_gradients"])
+        self.has_seen_gradients, self._noted = bool(state["has_seen_gradients"]), None
         for score, saved in zip(self.movement, state["movement"], strict=False):
             score.copy_(saved)

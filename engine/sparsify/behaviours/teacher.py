@@ -13,6 +13,7 @@ from torch import nn
 from engine.errors import UserError
 from engine.recipes.modifiers import DistillationModifier, PerLayerDistillationModifier
 from engine.sparsify.behaviours.base import Behaviour, Training
+from engine.sparsify.behaviours.layers import drop_only, dropped_layers
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 
 Teaching = TypeVar("Teaching", bound=DistillationModifier | PerLayerDistillationModifier)
@@ -60,15 +61,19 @@ class TaughtBehaviour(Behaviour[Teaching]):
             return teacher(**given)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"snapshot": None if self.snapshot is None else self.snapshot.state_dict()}
+        if self.snapshot is None:
+            return {"snapshot": None}
+        return {"snapshot": self.snapshot.state_dict(), "dropped": dropped_layers(self.snapshot)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         weights = state["snapshot"]
         if weights is None:
+            self.snapshot = None
             return
         self.snapshot = copied(self.training.model)
+        drop_only(self.snapshot, state["dropped"])
         absent = self.snapshot.load_state_dict(weights, strict=False).missing_keys
-        # The copy may have been taken before the student was quantized: what it did not have then stays out of the way.
+        # The student may have been quantized after the copy was taken: what it did not have then stays out of the way.
         for name, quantizer in fake_quantizers(self.snapshot):
             if any(key.startswith(f"{name}.") for key in absent):
                 quantizer.rounding = False
