@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from rich.style import Style
 from rich.text import Text
-from textual.binding import Binding, BindingType
-from textual.widgets import TextArea
 
 from sqa_tui.widgets.palette import Palette, app_of
-
-KEYS_OF_SCREENS = ("f3", "f4", "f5", "f6")
-"""Keys that mean the same in every field of a screen; a text area would take some of them to select."""
+from sqa_tui.widgets.text_editor import TextEditor
 
 
-class ContextArea(TextArea, inherit_bindings=False):
-    """A text area without a blinking cursor that can mark characters `start` to `end`."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for binding in TextArea.BINDINGS if isinstance(binding, Binding) and binding.key not in KEYS_OF_SCREENS
-    ]
+class ContextArea(TextEditor):
+    """A text that can be edited and in which characters `start` to `end` can be marked."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, soft_wrap=True, show_line_numbers=False, highlight_cursor_line=False, compact=True)
-        self.cursor_blink = False
+        super().__init__(id=id, highlight_cursor_line=False)
         self._marked: tuple[int, int] | None = None
 
     @property

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.strip import Strip
-from textual.widgets import TextArea
 
 from sqa_tui.recipe_reading import Finding
 from sqa_tui.widgets.palette import Palette, app_of
 from sqa_tui.widgets.recipe_syntax import COLOURS, parts
+from sqa_tui.widgets.text_editor import TextEditor
 
-KEYS_OF_SCREEN = ("f6", "f7")
-"""Keys of the screen that a text area would take to select."""
 SIGNS = {"error": ("✗", "state-failed"), "warning": ("!", "state-stalled")}
 """Sign and colour of a finding's level."""
 INDENT = 2
 """Spaces of one level of a recipe."""
 
 
-class RecipeEditor(TextArea, inherit_bindings=False):
-    """A text area with line numbers whose gutter tells problems; marking them moves nothing."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for binding in TextArea.BINDINGS if isinstance(binding, Binding) and binding.key not in KEYS_OF_SCREEN
-    ]
+class RecipeEditor(TextEditor):
+    """A text with line numbers whose gutter tells problems; marking them moves nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, soft_wrap=False, show_line_numbers=True, compact=True)
-        self.cursor_blink = False
+        super().__init__(id=id, soft_wrap=False, show_line_numbers=True)
         self.indent_width = INDENT
         self._marks: dict[int, tuple[Finding, ...]] = {}
         self._colours: Palette | None = None
@@ -96,7 +87,7 @@ class RecipeEditor(TextArea, inherit_bindings=False):
         return self._colours
 
     def get_line(self, line_index: int) -> Text:
-        line = Text(_printable(self.document.get_line(line_index)), end="", no_wrap=True)
+        line = super().get_line(line_index)
         for start, end, kind in parts(line.plain):
             line.stylize(self._palette.style(COLOURS[kind]), start, end)
         for finding in reversed(self._marks.get(line_index, ())):
@@ -118,13 +109,6 @@ class RecipeEditor(TextArea, inherit_bindings=False):
     def _gutter_style(self, strip: Strip, place: int) -> Style:
         gutter = next(iter(strip.crop(place, place + 1)), None)
         return (gutter.style if gutter else None) or Style()
-
-
-def _printable(text: str) -> str:
-    """Foreign text of the same length without anything that a terminal would act on."""
-    if text.isprintable():
-        return text
-    return "".join(sign if sign.isprintable() or sign == "\t" else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def _span(finding: Finding, line: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from app_cases import SIZES, make_run, said, screen_text, screen_words, until
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -446,3 +447,14 @@ async def test_a_new_line_keeps_the_indentation(recipe: Path) -> None:
         editor.move_cursor((4, len("    start_epoch: 0.0")))
         await pilot.press("enter", "x")
         assert editor.document.get_line(5) == "    x"
+
+
+async def test_keys_that_come_at_once_stay_in_their_order(recipe: Path) -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot, str(recipe))
+        editor = screen.query_one(RecipeEditor)
+        for key in ("down", "end", "9", "up", "home", "#"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: editor.document.get_line(0).startswith("#"))
+        assert [editor.document.get_line(line) for line in (0, 1)] == ["#epochs: 10", "target: 0.89"]
