@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
-from engine.question_answering.failures import TrainingFailure
+from engine.question_answering.failures import StoppedError, TrainingFailure
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.control import ControlRequest
 from engine.sparsify.context import TrainingContext
+from engine.sparsify.random_state import RandomState
 
 if TYPE_CHECKING:
     from engine.question_answering.trainer import QuestionAnsweringTrainer
@@ -30,6 +33,8 @@ class RecipeCallback(TrainerCallback):
     context: TrainingContext
     state: dict[str, Any] | None = None
     """The manager's state in the checkpoint that the run goes on from."""
+    _before: tuple[dict[str, Any], RandomState] | None = None
+    """The manager's state and the random numbers before a step that samples gradients, which may take long."""
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
@@ -55,12 +60,34 @@ class RecipeCallback(TrainerCallback):
                 f"the loss is {loss} at step {state.global_step}",
                 "lower the learning rate, or switch off fp16; the last checkpoint is from before it",
             )
-        self.trainer.manager.before_optimizer_step(state.global_step)
+        with self.whole_or_undone():
+            self.trainer.manager.before_optimizer_step(state.global_step)
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
         self.trainer.manager.after_optimizer_step(state.global_step)
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        manager = self.trainer.manager
+        samples = manager.will_sample(state.global_step)
+        self._before = (manager.state_dict(), RandomState.now()) if samples else None
+
+    @contextlib.contextmanager
+    def whole_or_undone(self) -> Generator[None]:
+        """Where the run is asked to stop inside, leave a checkpoint of how it was before the step.
+
+        Without one (the step is the first after a start) nothing has been trained that is not in a checkpoint.
+        """
+        try:
+            yield
+        except StoppedError:
+            if self._before is not None and self.trainer.manager.roll_back(self._before[0]):
+                self._before[1].restore()
+                self.trainer._save_checkpoint(self.trainer.model, None)
+            raise
 
     def _watch_precision(self, state: TrainerState) -> None:
         epoch = epoch_at(state.global_step, self.context.steps_per_epoch)
@@ -193,6 +220,10 @@ class ControlCallback(TrainerCallback):
                 self.trainer.recorder.progress()
                 time.sleep(_PAUSE_POLL_SECONDS)
                 self._hear(state, control)
+
+    def listen(self) -> None:
+        """Answer commands while a step takes long; what they ask for happens after it."""
+        self._hear(self.trainer.state, self.trainer.control)
 
     def _hear(self, state: TrainerState, control: TrainerControl) -> None:
         for request in self.trainer.recorder.requests():

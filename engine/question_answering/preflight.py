@@ -37,7 +37,7 @@ def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
         *about_model,
         *about_recipe,
         *check_teacher(arguments, recipe, model),
-        *check_data(arguments),
+        *check_data(arguments, recipe),
         *check_output(arguments, model),
     ]
 

@@ -16,6 +16,7 @@ from engine.question_answering.arguments import METADATA
 from engine.question_answering.artifacts import Origin, found_checkpoint, own_checkpoint
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
 from engine.question_answering.features import Windows
+from engine.question_answering.gradient_batches import GradientBatches
 from engine.question_answering.scoring import longest_input, window_settings
 from engine.question_answering.setup import (
     Announcer,
@@ -33,6 +34,7 @@ from engine.recipes import Recipe, parse_recipe
 from engine.recipes.advice import warnings
 from engine.recipes.compose import compose
 from engine.recipes.phases import phases
+from engine.recipes.support import samples_gradients
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
@@ -108,11 +110,18 @@ def prepare(
         data_collator=NumberedCollator(inputs.collator()) if remembers else inputs.collator(),
         processing_class=tokenizer,
     )
-    callbacks = _add_callbacks(trainer, taught_by, state, arguments)
+    sampled = windows if windows is not None else _windows_to_sample(recipe, inputs)
+    callbacks = _add_callbacks(trainer, taught_by, state, inputs, sampled)
     _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again)
     if windows is not None and recipe is not None:
         _advise(recipe, callbacks.recipe.context, say)
     return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
+
+
+def _windows_to_sample(recipe: Recipe | None, inputs: Inputs) -> Windows | None:
+    """Training windows for a recipe that takes gradients where nothing is trained."""
+    wanted = inputs.arguments.data.one_shot and recipe is not None and samples_gradients(recipe)
+    return inputs.training() if wanted and inputs.has("train") else None
 
 
 def _with_memory(teacher: Any, manager: SparsificationManager, windows: Windows | None, inputs: Inputs) -> Any:
@@ -221,17 +230,27 @@ def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recip
 
 
 def _add_callbacks(
-    trainer: QuestionAnsweringTrainer, teacher: Any, state: dict[str, Any] | None, arguments: EngineArguments
+    trainer: QuestionAnsweringTrainer,
+    teacher: Any,
+    state: dict[str, Any] | None,
+    inputs: Inputs,
+    sampled: Windows | None,
 ) -> Callbacks:
-    training = arguments.training
+    training = inputs.arguments.training
     steps = trainer.steps_per_epoch if trainer.train_dataset is not None else 1
     total = training.max_steps if training.max_steps > 0 else math.ceil(training.num_train_epochs * steps)
-    context = TrainingContext(steps_per_epoch=steps, total_steps=total, teacher=_on(teacher, training.device))
+    control, collator = ControlCallback(trainer, steps), inputs.collator()
+    context = TrainingContext(
+        steps_per_epoch=steps,
+        total_steps=total,
+        teacher=_on(teacher, training.device),
+        gradient_losses=None if sampled is None else GradientBatches(trainer, sampled, collator, control.listen),
+    )
     samples = training.train_batch_size * training.gradient_accumulation_steps
     callbacks = Callbacks(
         RecipeCallback(trainer, context, state),
         EventCallback(trainer, steps, samples, training.best_model_after_epoch),
-        ControlCallback(trainer, steps),
+        control,
     )
     for callback in (callbacks.recipe, callbacks.events, callbacks.control):
         trainer.add_callback(callback)

@@ -125,7 +125,8 @@ def _train(prepared: PreparedRun) -> None:
         result = trainer.train(resume_from_checkpoint=str(prepared.checkpoint) if prepared.checkpoint else None)
     if recorder.stop_requested:
         return
-    trainer.manager.finalize()
+    with prepared.callbacks.recipe.whole_or_undone():
+        trainer.manager.finalize()
     prepared.callbacks.events.report(trainer.state)
     _save(prepared, result.metrics)
 
@@ -173,7 +174,8 @@ def _one_shot(prepared: PreparedRun) -> None:
     with prepared.recorder.phase("prune", "one shot"):
         optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
         manager.prepare(trainer.network, math.inf)
-        context = TrainingContext(steps_per_epoch=1, total_steps=1, teacher="disable")
+        source = prepared.callbacks.recipe.context.gradient_losses
+        context = TrainingContext(steps_per_epoch=1, total_steps=1, teacher="disable", gradient_losses=source)
         manager.initialize(trainer.network, optimizer, context)
         manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
         manager.finalize()

@@ -60,6 +60,15 @@ SUPPORTED: frozenset[type[Modifier]] = frozenset(
 """Every modifier that has a behaviour."""
 
 
+def samples_gradients(recipe: Recipe) -> bool:
+    """Whether the recipe needs training data also where nothing is trained, to take gradients of."""
+    return any(
+        isinstance(modifier, OBSPruningModifier)
+        or (isinstance(modifier, MFACPruningModifier) and not modifier.use_gradient_buffering)
+        for modifier in recipe.modifiers
+    )
+
+
 def unsupported(recipe: Recipe) -> list[str]:
     """Names of the modifiers in `recipe` that the engine cannot run, each once, in running order."""
     return list(dict.fromkeys(modifier.name for modifier in recipe.modifiers if type(modifier) not in SUPPORTED))

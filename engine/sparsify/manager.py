@@ -16,6 +16,7 @@ from engine.recipes.support import unsupported
 from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
 from engine.sparsify.behaviours.distillation import Distillation
 from engine.sparsify.behaviours.quantization import Quantization
+from engine.sparsify.behaviours.second_order import SecondOrderPruning
 from engine.sparsify.behaviours.teacher import TaughtBehaviour
 from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
 from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
@@ -102,6 +103,22 @@ class SparsificationManager:
         for behaviour in self.behaviours:
             parts = behaviour.loss(self._moment(step), parts, student_outputs, inputs)
         return parts
+
+    def will_sample(self, step: int) -> bool:
+        """Whether gradients are sampled before step `step` is made, or to finalize a run that ends there."""
+        epoch = self._moment(step).epoch
+        pruning = [behaviour for behaviour in self.behaviours if isinstance(behaviour, SecondOrderPruning)]
+        return any(behaviour.will_sample(epoch) for behaviour in pruning)
+
+    def roll_back(self, state: Mapping[str, Any]) -> bool:
+        """Go back to a `state` of this run; False, and nothing is changed, where the model has another structure."""
+        same = all(
+            behaviour.structure() == saved["structure"]
+            for behaviour, saved in zip(self.behaviours, state["behaviours"], strict=True)
+        )
+        if same:
+            self.load_state_dict(state)
+        return same
 
     def finalize(self) -> None:
         """End the run: a last update that its length left out, and the masks for the last time."""

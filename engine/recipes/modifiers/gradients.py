@@ -1,4 +1,4 @@
-"""The kind of field that says how many gradients a modifier needs."""
+"""The kinds of field that say how many gradients a modifier needs, and of which batches."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.recipes.modifiers.kinds import BadValueError, Number, Whole, shown
+from engine.recipes.modifiers.kinds import BadValueError, Boolean, Kind, Number, Settings, Whole, shown
 
 GradientCounts = int | Mapping[float, int]
+_HEEDED: dict[str, Kind] = {"batch_size": Whole(minimum=1), "shuffle": Boolean(), "drop_last": Boolean()}
+_WITHOUT_EFFECT = frozenset(
+    ("num_workers", "pin_memory", "pin_memory_device", "persistent_workers", "prefetch_factor", "timeout", "in_order")
+)
+"""What else torch's data loader takes that changes no batch."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,21 @@ class Gradients:
         if 0.0 not in counts:
             raise BadValueError(f"must have a number of gradients for the sparsity 0.0, not {shown(dict(given))}")
         return counts
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How batches are made: `batch_size`, `shuffle` and `drop_last`; what only makes loading faster has no effect."""
+
+    def read(self, value: Any) -> dict[str, Any]:
+        settings = Settings().read(value)
+        unknown = [name for name in settings if name not in _HEEDED and name not in _WITHOUT_EFFECT]
+        if unknown:
+            raise BadValueError(f"may hold {', '.join(_HEEDED)}, not {shown(unknown[0])}")
+        return {name: self._read(name, member) for name, member in settings.items()}
+
+    def _read(self, name: str, value: Any) -> Any:
+        try:
+            return _HEEDED[name].read(value) if name in _HEEDED else value
+        except BadValueError as fault:
+            raise BadValueError(f"{name} {fault}") from None

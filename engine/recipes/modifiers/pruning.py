@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from engine.recipes.modifiers.base import EPOCH, FieldFault, Modifier
-from engine.recipes.modifiers.gradients import GradientCounts, Gradients
+from engine.recipes.modifiers.gradients import GradientCounts, Gradients, SamplerSettings
 from engine.recipes.modifiers.kinds import (
     Anything,
     Boolean,
@@ -17,7 +17,6 @@ from engine.recipes.modifiers.kinds import (
     Number,
     Optional,
     Selection,
-    Settings,
     Text,
     Whole,
     kind,
@@ -29,7 +28,7 @@ FLAG: dict[str, Any] = kind(Boolean())
 FREQUENCY: dict[str, Any] = kind(Epoch())
 PARAMS: dict[str, Any] = kind(Selection())
 COUNT: dict[str, Any] = kind(Whole(minimum=1))
-SAMPLER: dict[str, Any] = kind(Optional(Settings()))
+SAMPLER: dict[str, Any] = kind(Optional(SamplerSettings()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,23 +114,26 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
         return total
 
     def _buffered(self, segments: Sequence[Segment], text: str) -> Known:
-        """The matrix that the noted gradients tell."""
+        """The matrix that the noted gradients tell, also where there are fewer than wanted."""
         buffer, (segment,) = self.buffer, segments
-        wanted = self.gradient_count() if buffer is None else len(buffer.gradients)
-        if buffer is None or buffer.seen < wanted:
+        if buffer is None:
             raise UserError(
-                f"{self.modifier.name}: {wanted} gradients are wanted, {buffer.seen if buffer else 0} steps were made",
-                "prune later or less often, or take fewer num_grads",
+                f"{self.modifier.name}: there are no gradients, neither of training steps nor of training data",
+                "name the data with --train_file",
             )
         collector: Collector = buffer
         if self._dense:
             collector = FisherSums(segment.size, self._block, buffer.gradients.device)
-            for gradient in buffer.gradients:
+            for gradient in buffer.rows:
                 collector.add(gradient)
         fisher = collector.inverse(self.modifier.damp)
         if fisher is None:
             raise NotFiniteError("a gradient of the last steps is not a number")
         return [(segment, fisher)]
+
+    def _final_update_is_missing(self, epoch: float) -> bool:
+        known = self.samples_gradients or self.buffer is not None
+        return known and super()._final_update_is_missing(epoch)
 
     def renew(self, targets: list[float]) -> None:
         super().renew(targets)

@@ -75,6 +75,10 @@ class SecondOrderPruning(GradualPruning[Second], ABC):
         if not (self.sparseml_compatible and context.steps_per_epoch == 1 < context.total_steps):
             super().update(moment)
 
+    def will_sample(self, epoch: float) -> bool:
+        """Whether an update before the step at `epoch`, or the run's end there, samples gradients."""
+        return self.samples_gradients and (self.schedule.ready(epoch) or self._final_update_is_missing(epoch))
+
     def rounds(self, targets: list[float]) -> list[list[float]]:
         """The targets on the way to `targets`, each with gradients of its own."""
         return [targets]

@@ -28,14 +28,16 @@ class FisherRows:
         self.gradients[self.seen % len(self.gradients)].copy_(gradient)
         self.seen += 1
 
+    @property
+    def rows(self) -> torch.Tensor:
+        """The gradients taken in so far."""
+        return self.gradients[: self.seen]
+
     def inverse(self, damp: float, kept: torch.Tensor | None = None) -> InverseRows | None:
         """The inverse of damp · 1 + Σ g gᵀ / count; None where a gradient was no number. `kept`: flat mask, False for
         weights whose gradients count as zero."""
-        if kept is not None:
-            self.gradients *= kept
-        if not self.gradients.sum(dim=1).isfinite().all():
-            return None
-        return InverseRows(self.gradients, self.block, damp)
+        gradients = self.rows if kept is None else self.rows * kept
+        return InverseRows(gradients, self.block, damp) if gradients.sum(dim=1).isfinite().all() else None
 
 
 class InverseRows:

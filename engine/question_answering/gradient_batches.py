@@ -1,0 +1,106 @@
+"""Batches for modifiers that take gradients of their own, beside those of the training."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from engine.errors import UserError
+from engine.question_answering.collate import Collator
+from engine.question_answering.failures import StoppedError
+from engine.question_answering.features import Windows
+from engine.sparsify.context import GradientLosses
+
+if TYPE_CHECKING:
+    from engine.question_answering.trainer import QuestionAnsweringTrainer
+
+_PROMISE = 900.0
+"""Seconds within which one batch is expected to be done."""
+
+
+@dataclass(frozen=True)
+class BatchOrder:
+    """An endless sequence of batches over `count` windows: where each stands says which windows it has.
+
+    Every round over the windows has an order of its own, drawn from `seed` alone, so that nothing need be remembered
+    and no other random number changes.
+    """
+
+    count: int
+    batch_size: int
+    seed: int
+    shuffle: bool = True
+    drop_last: bool = False
+
+    @property
+    def batches(self) -> int:
+        """Batches of one round."""
+        return self.count // self.batch_size if self.drop_last else -(-self.count // self.batch_size)
+
+    def windows(self, position: int) -> list[int]:
+        """The windows of the batch at `position` (0 first)."""
+        turn, place = divmod(position, self.batches)
+        order = np.random.default_rng([self.seed, turn]).permutation(self.count) if self.shuffle else range(self.count)
+        return [int(index) for index in order[place * self.batch_size : (place + 1) * self.batch_size]]
+
+
+class GradientBatches:
+    """The training windows as batches to take gradients of: a `GradientSource`.
+
+    The loss is the task's alone and computed in full precision. Batches have the training's size and are shuffled,
+    unless the modifier's `grad_sampler_kwargs` say otherwise (`batch_size`, `shuffle`, `drop_last`). `listen` hears
+    commands while the training loop waits.
+    """
+
+    def __init__(
+        self,
+        trainer: QuestionAnsweringTrainer,
+        windows: Windows,
+        collator: Collator,
+        listen: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.trainer = trainer
+        self.data = windows
+        self.collator = collator
+        self.listen = listen
+        args = trainer.args
+        seed = args.seed if args.data_seed is None else args.data_seed
+        self.order = BatchOrder(len(windows), args.train_batch_size, seed, drop_last=args.dataloader_drop_last)
+
+    def __call__(self, title: str, settings: Mapping[str, Any], /) -> GradientLosses:
+        heeded = {name: settings[name] for name in ("batch_size", "shuffle", "drop_last") if name in settings}
+        order = replace(self.order, **heeded)
+        if not order.batches:
+            raise UserError(
+                f"{title}: {order.count} windows make no batch of {order.batch_size}",
+                "give more training data, or a smaller batch_size in grad_sampler_kwargs",
+            )
+        return partial(self._losses, order)
+
+    def _losses(self, order: BatchOrder, first: int, count: int, text: str, /) -> Generator[torch.Tensor]:
+        recorder, step = self.trainer.recorder, self.trainer.state.global_step
+        with recorder.phase("sample", text, promise=_PROMISE, step=step):
+            for position in range(first, first + count):
+                self.listen()
+                if recorder.stop_requested:
+                    raise StoppedError("stopped while gradients were sampled")
+                yield self._loss([self.data[index] for index in order.windows(position)])
+                recorder.progress()
+
+    def _loss(self, items: list[dict[str, Any]]) -> torch.Tensor:
+        network, device = self.trainer.network, self.trainer.args.device
+        # The class's method: around the instance's, accelerate may have put half precision, in which small gradients
+        # are lost.
+        forward = type(network).forward
+        known = inspect.signature(forward).parameters
+        inputs = {name: tensor.to(device) for name, tensor in self.collator(items).items() if name in known}
+        loss = forward(network, **inputs).loss
+        if loss is None:
+            raise UserError("the training questions have no answers to take gradients of", "give labelled questions")
+        return loss
