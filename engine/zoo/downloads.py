@@ -24,7 +24,7 @@ class Fetch:
 
     def __init__(self, source: Source, name: str, part: Part, on_change: Callable[[Fetch], None] | None) -> None:
         self.name = name
-        self.part = part
+        self.part: Part = part
         self.progress = Progress(name=name, source=source.name)
         self.path: Path | None = None
         self.error: UserError | None = None

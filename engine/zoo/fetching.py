@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def fetch_from(
 
 
 @contextmanager
-def _locked(target: Path) -> Iterator[Path]:
+def _locked(target: Path) -> Generator[Path]:
     """The hidden folder that downloads of `target` grow in, for one thread of one process at a time."""
     work = own_root() / _PARTIAL / target.relative_to(own_root()).as_posix().replace("/", "__")
     descriptor = _lock(work)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError, plain
-from engine.zoo.clients.process import call, never
+from engine.zoo.clients.process import OnEvent, call, ignore, never
 from engine.zoo.entry import Entry
 from engine.zoo.folder import configuration, has_model, recipes
 from engine.zoo.hub_cache import cached_model, cached_names, offline_variable
@@ -80,8 +80,8 @@ class HubSource:
         request = {"op": "fetch", "name": name, "part": part, "staging": str(staging)}
         return _listing(self._call(request, on_event=meter.take, cancelled=cancelled))
 
-    def _call(self, request: Mapping[str, Any], **how: Any) -> Any:
-        return call(_PROGRAM, request, asks=_ASKS, environment=_QUIET, **{"cancelled": never, **how})
+    def _call(self, request: Mapping[str, Any], on_event: OnEvent = ignore, cancelled: Cancelled = never) -> Any:
+        return call(_PROGRAM, request, asks=_ASKS, environment=_QUIET, on_event=on_event, cancelled=cancelled)
 
     def _check_online(self) -> None:
         if variable := offline_variable():

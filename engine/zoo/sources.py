@@ -39,7 +39,8 @@ def probe_all() -> list[tuple[Source, State]]:
     """Every source and whether it can be used, by asking all at once: as long as the slowest takes."""
     there = sources()
     with ThreadPoolExecutor(len(there)) as pool:
-        return list(zip(there, pool.map(lambda source: source.probe(), there), strict=True))
+        states = [pool.submit(source.probe) for source in there]
+        return [(source, state.result()) for source, state in zip(there, states, strict=True)]
 
 
 def list_entries() -> list[Entry]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError, plain
-from engine.zoo.clients.process import call, never
+from engine.zoo.clients.process import OnEvent, call, ignore, never
 from engine.zoo.entry import Entry, entry_of_stub
 from engine.zoo.source import Cancelled, Listing, OnProgress, Part, State, ZooFile
 from engine.zoo.speed import Speedometer
@@ -90,9 +90,9 @@ class SparseZooSource:
         request = {"op": "fetch", "name": name, "part": part, "staging": str(staging)}
         return _listing(self._call(request, on_event=meter.take, cancelled=cancelled))
 
-    def _call(self, request: Mapping[str, Any], **how: Any) -> Any:
+    def _call(self, request: Mapping[str, Any], on_event: OnEvent = ignore, cancelled: Cancelled = never) -> Any:
         asks = f"the SparseZoo server {os.environ.get(URL_VARIABLE, '')}"
-        return call(_PROGRAM, request, asks=asks, environment=_ENVIRONMENT, **{"cancelled": never, **how})
+        return call(_PROGRAM, request, asks=asks, environment=_ENVIRONMENT, on_event=on_event, cancelled=cancelled)
 
     def _check_ready(self) -> None:
         state = self.state()

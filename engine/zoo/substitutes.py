@@ -78,7 +78,8 @@ def _shape(entry: Entry) -> str:
 
 def _distance(entry: Entry, other: Entry) -> float:
     layers = abs(entry.layers - other.layers) if entry.layers and other.layers else 0
-    sparsity = abs(entry.sparsity - other.sparsity) / 10 if None not in (entry.sparsity, other.sparsity) else 0
+    known = entry.sparsity is not None and other.sparsity is not None
+    sparsity = abs((entry.sparsity or 0) - (other.sparsity or 0)) / 10 if known else 0
     structure = 0.5 if entry.structure != other.structure else 0.0
     return layers + sparsity + structure + (entry.quantised != other.quantised)
 

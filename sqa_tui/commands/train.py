@@ -17,6 +17,7 @@ from engine.runs.reader import Event, EventReader
 from sqa_tui.commands.engine_programs import become
 from sqa_tui.commands.follow import conclude, follow
 from sqa_tui.commands.output import print_json
+from sqa_tui.commands.zoo_fetch import fetch_missing
 from sqa_tui.launching import launch
 from sqa_tui.run_form import run_slug
 
@@ -75,7 +76,7 @@ def train(arguments: tuple[str, ...]) -> int:
     own, rest = take_own(arguments)
     if not rest or HELP & set(rest):
         become("engine.question_answering.train", ["--help"])
-    if problems_found(rest):
+    if not fetch_missing(parse_light(rest)) or problems_found(rest):
         return EXIT_USAGE
     given = parse_light(rest)
     name = given.get("run_name")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,8 @@ def search(request: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _described(info: Any) -> dict[str, Any]:
     config: dict[str, Any] = info.config or {}
-    datasets = [tag.removeprefix("dataset:") for tag in info.tags or [] if tag.startswith("dataset:")]
+    tags: list[str] = info.tags or []
+    datasets = [tag.removeprefix("dataset:") for tag in tags if tag.startswith("dataset:")]
     return {
         "id": str(info.id),
         "task": str(info.pipeline_tag or ""),
@@ -88,9 +89,9 @@ def files(request: Mapping[str, Any]) -> dict[str, Any]:
     with _in_words(name):
         _limit_time(request["timeout"])
         info = hub.HfApi().model_info(name, files_metadata=True, timeout=request["timeout"])
-    listed = [
-        {"path": sibling.rfilename, "size": sibling.size, "checksum": _checksum(sibling)}
-        for sibling in info.siblings or []
+    siblings: list[Any] = info.siblings or []
+    listed: list[dict[str, Any]] = [
+        {"path": sibling.rfilename, "size": sibling.size, "checksum": _checksum(sibling)} for sibling in siblings
     ]
     return {"revision": str(info.sha or "main"), "files": listed}
 
@@ -150,7 +151,7 @@ class _Answer:
 
 
 @contextmanager
-def _open(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+def _open(url: str, headers: Mapping[str, str]) -> Generator[Response]:
     try:
         opened = hub.get_session().stream("GET", url, headers={**hub.utils.build_hf_headers(), **headers})
         with opened as response:
@@ -162,7 +163,7 @@ def _open(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
 
 
 @contextmanager
-def _in_words(name: str) -> Iterator[None]:
+def _in_words(name: str) -> Generator[None]:
     """Failures of the library as one line that says what to do."""
     place = hub.constants.ENDPOINT
     errors = hub.errors

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import IO, Any
 
@@ -87,7 +87,7 @@ def call(
 
 
 @contextmanager
-def _child(program: str, environment: Mapping[str, str], console: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+def _child(program: str, environment: Mapping[str, str], console: IO[bytes]) -> Generator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", program],
         stdin=subprocess.PIPE,
@@ -109,7 +109,7 @@ def _child(program: str, environment: Mapping[str, str], console: IO[bytes]) -> 
                     pipe.close()
 
 
-def _lines(process: subprocess.Popen[bytes], asks: str, silence: float, cancelled: Cancelled) -> Iterator[bytes]:
+def _lines(process: subprocess.Popen[bytes], asks: str, silence: float, cancelled: Cancelled) -> Generator[bytes]:
     """Lines as they come; raises where none comes for `silence` seconds (longer before the first, which says ready)."""
     assert process.stdout
     rest, last, limit = b"", time.monotonic(), _START_LIMIT

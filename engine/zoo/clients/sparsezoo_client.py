@@ -11,7 +11,7 @@ import sys
 import tarfile
 import types
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,11 +45,15 @@ def prepare() -> None:
     warnings.simplefilter("ignore")
     for name in _NOT_NEEDED:
         sys.modules[name] = types.ModuleType(name)
-    _stand_in("imghdr", what=lambda *_: None)
+    _stand_in("imghdr", what=_unknown_image)
     _stand_in("onnx.mapping", TENSOR_TYPE_TO_NP_TYPE={})
     requests = importlib.import_module("requests")
     urllib3 = importlib.import_module("urllib3")
     zoo = importlib.import_module("sparsezoo")
+
+
+def _unknown_image(*_: Any) -> None:
+    """What sort of picture a file is: models have none."""
 
 
 def _stand_in(name: str, **contents: Any) -> None:
@@ -112,14 +116,19 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
 def _model(stub: str, folder: Path) -> Any:
     """The client's model of a stub, with the files as the server lists them in ``listed``."""
 
-    class Listed(zoo.Model):
-        def initialize_model_from_stub(self, stub: str) -> Any:
-            answer = super().initialize_model_from_stub(stub)
-            self.listed = answer[0]
-            return answer
+    ask: Any = zoo.Model.initialize_model_from_stub
+    listed: list[Any] = []
 
+    def ask_and_remember(model: Any, stub: str) -> Any:
+        answer = ask(model, stub)
+        listed.extend(answer[0])
+        return answer
+
+    zoo.Model.initialize_model_from_stub = ask_and_remember
     with _in_words(stub):
-        return Listed(parse_stub(stub).bare, download_path=str(folder))
+        model = zoo.Model(parse_stub(stub).bare, download_path=str(folder))
+    model.listed = listed
+    return model
 
 
 def _chosen(model: Any, part: str, staging: Path) -> Iterator[tuple[Any, Path]]:
@@ -157,7 +166,8 @@ def _check_recipe(model: Any, stub: str) -> None:
     """The client takes the first recipe for one that does not exist; here it is an error."""
     parsed = parse_stub(stub)
     wanted = parsed.parameter("recipe_type") or parsed.parameter("recipe")
-    names = [name.removeprefix("recipe").lstrip("_-.") for name in model.recipes.available or []]
+    available: list[str] = model.recipes.available or []
+    names = [name.removeprefix("recipe").lstrip("_-.") for name in available]
     if wanted and wanted not in names:
         there = ", ".join(plain(name) or "(default)" for name in names)
         raise UserError(f"no recipe {plain(wanted)!r} at {parsed.bare}", f"there: {there}" if there else "it has none")
@@ -245,7 +255,7 @@ class _Answer:
 
 
 @contextmanager
-def _open(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
+def _open(url: str, headers: Mapping[str, str]) -> Generator[Response]:
     try:
         response = requests.get(url, headers=dict(headers), stream=True, allow_redirects=True)
     except requests.exceptions.Timeout:
@@ -257,7 +267,7 @@ def _open(url: str, headers: Mapping[str, str]) -> Iterator[Response]:
 
 
 @contextmanager
-def _in_words(stub: str) -> Iterator[None]:
+def _in_words(stub: str) -> Generator[None]:
     """Failures of the client as one line that says what to do."""
     place = sys.modules["sparsezoo.api.graphql"].__dict__["BASE_API_URL"]
     check = "check SPARSEZOO_API_URL and the network"
