@@ -25,7 +25,7 @@ _SUGGESTIONS = {
 }
 
 
-class BrokenError(ValueError):
+class BrokenError(Exception):
     """Text that cannot be read from `line` on; `about`: the name that is missing, `final`: the rest need not be
     tried."""
 

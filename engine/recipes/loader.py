@@ -15,8 +15,15 @@ from engine.recipes.problems import Problem, RecipeError
 from engine.recipes.reader import GiveUpError, Reader
 from engine.recipes.recipe import Recipe, Stage
 from engine.recipes.recovery import read_tree
-from engine.recipes.source import SourceText, raw_text, read_source
+from engine.recipes.source import LIMIT, SourceText, raw_text, read_source
 from engine.recipes.variables import Scope
+
+MOST_MODIFIERS = 500
+"""A block for every matrix of BERT-large makes 150."""
+
+LINE = 300
+LONG = LIMIT // 4
+"""From so many characters on, `LINE` counted for a modifier, a recipe is saved at once to see that it can be."""
 
 
 def load_recipe(source: str | Path, *, recipe_args: str | Mapping[str, Any] | None = None) -> Recipe:
@@ -62,6 +69,7 @@ def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, A
     scope = Scope(reader, shape.top.variables, keys=shape.top.keys)
     described = scope.described()
     stages: list[Stage] = []
+    _check_number(reader, shape)
     for part in shape.parts:
         inner = scope if part is shape.top else Scope(reader, part.variables, scope, keys=part.keys)
         described += [] if part is shape.top else inner.described(part.name)
@@ -70,7 +78,7 @@ def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, A
         reader.problems.append(
             Problem(source.name, 0, 0, "the recipe holds no modifiers", 'put them under "modifiers:"')
         )
-    return Recipe(
+    recipe = Recipe(
         text=source.text,
         source=source.name,
         stages=tuple(sorted(stages, key=lambda stage: stage_key(stage.modifiers))),
@@ -80,6 +88,24 @@ def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, A
         metadata=_metadata(reader, shape.top),
         notes=tuple(reader.notes),
     )
+    if not reader.problems and reader.characters + LINE * len(recipe.modifiers) > LONG:
+        _check_saved(reader, recipe)
+    return recipe
+
+
+def _check_saved(reader: Reader, recipe: Recipe) -> None:
+    """A recipe that could not be loaded again once it is saved is refused before a run and not at its end."""
+    text = recipe.to_yaml()
+    if len(text) > LIMIT or read_tree(text, "").problems:
+        message = f"is too long with all variables evaluated ({len(text)} characters, at most {LIMIT})"
+        reader.problems.append(Problem(reader.file, 0, 0, message))
+
+
+def _check_number(reader: Reader, shape: Outline) -> None:
+    modifiers = [node for part in shape.parts for node in part.modifiers]
+    if len(modifiers) > MOST_MODIFIERS:
+        reader.problem(modifiers[MOST_MODIFIERS], f"the recipe has more than {MOST_MODIFIERS} modifiers")
+        raise GiveUpError
 
 
 def _stage(reader: Reader, part: Part, scope: Scope) -> list[Stage]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.recipes.groups import Pairs, group_members, is_group, is_newer_group, is_newer_list
 from engine.recipes.newer.stages import stage_settings, unfolded
 from engine.recipes.nodes import Node, is_alias
+from engine.recipes.problems import did_you_mean
 from engine.recipes.reader import Reader
 
 METADATA = "__metadata__"
@@ -27,7 +28,7 @@ class Part:
     def override(self, name: str, value: Node) -> None:
         """Give a variable another value: one with an anchor for all its aliases, an alias for itself alone."""
         if is_alias(self.keys[name], self.variables[name]):
-            value.replaced = True
+            value.replaced, value.text = True, self.variables[name].text
             self.variables[name] = value
         else:
             self.variables[name].replace(value)
@@ -115,7 +116,8 @@ def _sort(reader: Reader, part: Part, pairs: Pairs) -> None:
         elif name == METADATA:
             part.metadata = value
         elif value.shape == "list" and any(member.is_modifier for member in value.members()):
-            reader.problem(key, f"'{name}' holds modifiers but its name does not say so", f"call it '{name}_modifiers'")
+            better = "modifiers" if did_you_mean(name, ["modifiers"]) else f"{name}_modifiers"
+            reader.problem(key, f"'{name}' holds modifiers but its name does not say so", f"call it '{better}'")
         elif name != VERSION and not (is_group(key) and value.value is None):
             part.variables[name], part.keys[name] = value, key
 

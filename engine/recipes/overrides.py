@@ -9,7 +9,7 @@ from typing import Any, cast
 from engine.recipes.nodes import Node
 from engine.recipes.outline import Outline
 from engine.recipes.problems import Problem, RecipeError, did_you_mean
-from engine.recipes.reader import Reader
+from engine.recipes.reader import MOST_PROBLEMS, Reader
 from engine.recipes.scalars import scalar
 
 ORIGIN = "recipe_args"
@@ -37,13 +37,17 @@ def _from_json(text: str) -> dict[str, Any]:
 
 
 def _from_pairs(text: str) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for item in text.split(","):
-        parts = [part.strip() for part in item.replace(":", "=").split("=")]
-        if len(parts) != 2 or not all(parts):
-            raise _refuse(f"'{item.strip()}' is not of the form name=value", "for lists and text with commas use JSON")
-        values[parts[0]] = _value(parts[1])
-    return values
+    items = [item.strip() for item in text.split(",")]
+    pairs = [[part.strip() for part in item.replace(":", "=").split("=")] for item in items]
+    wrong = [item for item, parts in zip(items, pairs, strict=True) if len(parts) != 2 or not all(parts)]
+    if wrong:
+        raise RecipeError([_misformed(item) for item in wrong[:MOST_PROBLEMS]])
+    return {name: _value(value) for name, value in pairs}
+
+
+def _misformed(item: str) -> Problem:
+    hint = "for lists and text with commas use JSON"
+    return Problem(ORIGIN, 0, 0, f"'{item[:60]}' is not of the form name=value", hint)
 
 
 def _value(text: str) -> Any:

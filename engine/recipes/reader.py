@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine.recipes.expressions import (
     AlreadyNotedError,
@@ -15,15 +15,16 @@ from engine.recipes.expressions import (
 )
 from engine.recipes.nodes import Node
 from engine.recipes.problems import Problem, did_you_mean
-from engine.recipes.tree import DEPTH_LIMIT
 
 if TYPE_CHECKING:
     from engine.recipes.variables import Scope
 
-MOST_VALUES = 50_000
+MOST_VALUES = 20_000
 """So many values may be read from one recipe: what aliases of aliases unfold to counts."""
-MOST_CHARACTERS = 500_000
+MOST_CHARACTERS = 300_000
 """So much text may they hold together."""
+DEEPEST = 30
+"""So deep may a value be nested: some levels less than a whole text, so that it can be saved."""
 MOST_PROBLEMS = 100
 
 
@@ -64,7 +65,7 @@ class Reader:
 
     def plain(self, node: Node, scope: Scope | None, depth: int = 0) -> Any:
         """The plain value of a node; with a scope, expressions in it are evaluated."""
-        self._count(node, depth)
+        self._count(node, node.value, depth)
         if node.is_modifier:
             self.problem(
                 node, f"{node.tag} stands where a value is expected; modifiers belong into a list of modifiers"
@@ -76,7 +77,11 @@ class Reader:
             pairs = self.fields(node, depth)
             return {self._key(key): self.plain(value, scope, depth + 1) for key, value in pairs}
         expression = expression_in(node.value) if scope else None
-        return node.value if expression is None or scope is None else self.evaluated(node, expression, scope)
+        if expression is None or scope is None:
+            return node.value
+        value = self.evaluated(node, expression, scope)
+        self._count_inside(node, value, depth)
+        return value
 
     def evaluated(self, node: Node, expression: str, scope: Scope) -> Any:
         """The value of an expression at a node; None, with a problem noted, where it has none."""
@@ -95,7 +100,7 @@ class Reader:
 
     def fields(self, node: Node, depth: int = 0) -> list[tuple[Node, Node]]:
         """The pairs of a mapping, merge keys (``<<``) expanded; of a key given twice the last counts."""
-        self._count(node, depth)
+        self._count(node, None, depth)
         chosen: dict[Any, tuple[Node, Node]] = {}
         own: set[Any] = set()
         for key, value in node.pairs():
@@ -121,12 +126,20 @@ class Reader:
             return ""
         return key.value
 
-    def _count(self, node: Node, depth: int) -> None:
+    def _count(self, node: Node, value: Any, depth: int) -> None:
         self.read += 1
-        self.characters += len(node.value) if isinstance(node.value, str) else 0
-        if self.read > MOST_VALUES or self.characters > MOST_CHARACTERS or depth > DEPTH_LIMIT:
+        self.characters += len(value) if isinstance(value, str) else 0
+        if self.read > MOST_VALUES or self.characters > MOST_CHARACTERS or depth > DEEPEST:
             self.problem(node, "the recipe unfolds to too many values or too deep a nesting")
             raise GiveUpError
+
+    def _count_inside(self, node: Node, value: Any, depth: int) -> None:
+        """Count what a name stands for: lists of lists of names would unfold without bounds."""
+        if isinstance(value, list | dict):
+            members = cast("list[Any] | dict[Any, Any]", value)
+            for member in members.values() if isinstance(members, dict) else members:
+                self._count(node, member, depth + 1)
+                self._count_inside(node, member, depth + 1)
 
 
 UNREADABLE: Any = object()

@@ -42,10 +42,16 @@ def read_tree(text: str, name: str) -> Tree:
             return tree
         except BrokenError as slip:
             if slip.about not in tree.unread:
-                tree.problems.append(Problem(name, slip.line, slip.column, slip.message, slip.suggestion))
+                tree.problems.append(_problem(name, slip, lines))
             if slip.final or not _leave_out(tree, lines, slip.line - 1):
                 return tree
     return tree
+
+
+def _problem(name: str, slip: BrokenError, lines: list[str]) -> Problem:
+    """A slip as a problem that marks the rest of its line."""
+    rest = lines[slip.line - 1][slip.column - 1 :].rstrip() if 0 < slip.line <= len(lines) else ""
+    return Problem(name, slip.line, slip.column, slip.message, slip.suggestion, len(rest))
 
 
 def _leave_out(tree: Tree, lines: list[str], number: int) -> bool:

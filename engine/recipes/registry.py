@@ -68,7 +68,7 @@ def _near_modifier(name: str, further: Collection[str]) -> str:
     from engine.recipes.support import SUPPORTED
 
     stems = {known.removesuffix(_ENDING).lower(): known for known in (*further, *MODIFIERS)}
-    stem = name.lower().removesuffix(_ENDING.lower())[:100]
+    stem = name.rstrip(":").lower().removesuffix(_ENDING.lower())[:100]
     runs = {short for short, known in stems.items() if known in further or MODIFIERS[known] in SUPPORTED}
     near = get_close_matches(stem, runs, n=1, cutoff=_NEAR) or get_close_matches(stem, stems, n=1, cutoff=_NEAR)
     return f"did you mean {stems[near[0]]!r}?" if near else ""

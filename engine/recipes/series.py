@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 from engine.recipes.clock import epoch_at
 
@@ -51,6 +52,21 @@ def combined(tracks: Sequence[Sequence[Change]], join: Callable[[list[Value]], V
     for step, index, value in _in_order(tracks):
         current[index] = value
         result.append((step, join(current)))
+    return result
+
+
+def largest(tracks: Sequence[Sequence[Change]]) -> list[Change]:
+    """The largest of several step functions at every step at which one changes."""
+    current: list[Value] = [None] * len(tracks)
+    highest: list[tuple[float, int]] = []
+    result: list[Change] = []
+    for step, index, value in _in_order(tracks):
+        current[index] = value
+        if value is not None:
+            heappush(highest, (-value, index))
+        while highest and current[highest[0][1]] != -highest[0][0]:
+            heappop(highest)
+        result.append((step, -highest[0][0] if highest else None))
     return result
 
 

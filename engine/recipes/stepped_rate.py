@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import count
+from functools import lru_cache
+from itertools import accumulate, count, repeat
+from operator import mul
 
 from engine.recipes.clock import epoch_at, first_step_at
 from engine.recipes.modifiers import LearningRateModifier
+
+MOST_FACTORS = 1000
+"""So many factors are multiplied one by one; what comes after them is a power, whose rounding differs."""
 
 
 def stepped_learning_rate_at(modifier: LearningRateModifier, step: int, steps_per_epoch: int) -> float:
@@ -60,11 +65,17 @@ def _decays(modifier: LearningRateModifier, done: int, steps_per_epoch: int) -> 
 
 
 def _repeated(rate: float, factor: float, times: int) -> float:
-    for _ in range(times):
-        rate = rate * factor
-        if rate in (0.0, math.inf):
-            break
-    return rate
+    exact = _products(rate, factor)[min(times, MOST_FACTORS)]
+    try:
+        return exact * factor ** max(times - MOST_FACTORS, 0)
+    except OverflowError:
+        return math.inf
+
+
+@lru_cache(maxsize=64)
+def _products(rate: float, factor: float) -> tuple[float, ...]:
+    """A rate times a factor, again and again."""
+    return tuple(accumulate(repeat(factor, MOST_FACTORS), mul, initial=rate))
 
 
 def _cosine(modifier: LearningRateModifier, epoch: float) -> float:

@@ -15,7 +15,7 @@ from engine.recipes.modifiers import (
 )
 from engine.recipes.phases import Phase, phases
 from engine.recipes.recipe import Recipe
-from engine.recipes.series import MOST_POINTS, Change, Series, Value, combined, overlaid
+from engine.recipes.series import MOST_POINTS, Change, Series, Value, combined, largest, overlaid
 from engine.recipes.tracks import Clock, Quantity, Track, tracks
 
 __all__ = ["Phase", "Series", "Timeline", "Track", "learning_rates", "timeline"]
@@ -65,7 +65,8 @@ def timeline(
     update, which may be one update old; `every_step` keeps all of them.
     """
     spe, total = max(steps_per_epoch, 1), max(total_steps, 0)
-    clock = Clock(spe, total, max(total, MOST_POINTS) if every_step else MOST_POINTS, sparseml_compatible)
+    clock = Clock(spe, total, max(total, MOST_POINTS), sparseml_compatible)
+    clock = clock if every_step else clock.shared(recipe.modifiers)
     known = tracks(recipe.modifiers, clock)
 
     def of(quantity: Quantity) -> list[list[Change]]:
@@ -77,9 +78,9 @@ def timeline(
     return Timeline(
         steps_per_epoch=spe,
         total_steps=total,
-        sparsity=series(combined(_distinct(of("sparsity")), _largest)),
+        sparsity=series(largest(_distinct(of("sparsity")))),
         learning_rate=_learning_rate(recipe.modifiers, known, spe),
-        quantization=series(combined(of("quantization"), _largest)),
+        quantization=series(largest(of("quantization"))),
         observers=series(overlaid(of("observers"))),
         distillation=_distillation(recipe, known, spe),
         phases=phases(recipe, clock.end),
@@ -92,14 +93,11 @@ def _distinct(found: list[list[Change]]) -> list[list[Change]]:
     return list({tuple(changes): changes for changes in found}.values())
 
 
-def _largest(values: list[Value]) -> Value:
-    return max((value for value in values if value is not None), default=None)
-
-
 def learning_rates(recipe: Recipe, steps_per_epoch: int, total_steps: int) -> Series:
     """The learning rate alone, as in a timeline."""
     setting = tuple(item for item in recipe.modifiers if isinstance(item, RATES))
-    return _learning_rate(setting, tracks(setting, Clock(steps_per_epoch, total_steps)), steps_per_epoch)
+    clock = Clock(steps_per_epoch, total_steps).shared(setting)
+    return _learning_rate(setting, tracks(setting, clock), steps_per_epoch)
 
 
 def _learning_rate(modifiers: Sequence[Modifier], known: Sequence[Track], steps_per_epoch: int) -> Series:

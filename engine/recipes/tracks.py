@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.recipes.clock import epoch_at, first_step_at
@@ -50,6 +50,9 @@ Quantity = Literal[
 MOST_UPDATES = 6000
 """So many updates of one schedule are followed one by one before its curve is thinned without them."""
 
+ALL_POINTS, ALL_UPDATES, FEW = 12_000, 60_000, 20
+"""So many of both all curves have together, and so few at most a single one is left."""
+
 Draft = tuple[Quantity, tuple[str, ...], list[Change]]
 
 
@@ -72,6 +75,13 @@ class Clock:
     total_steps: int
     most_points: int = MOST_POINTS
     compatible: bool = False
+    most_updates: int = MOST_UPDATES
+
+    def shared(self, modifiers: Sequence[Modifier]) -> Clock:
+        """The clock with fewer points for each curve where there are many, so that all of them take little time."""
+        curves = max(len({_schedule(modifier) for modifier in modifiers}), 1)
+        points, updates = max(ALL_POINTS // curves, FEW), max(ALL_UPDATES // curves, FEW)
+        return replace(self, most_points=min(points, MOST_POINTS), most_updates=min(updates, MOST_UPDATES))
 
     def epoch(self, step: int) -> float:
         """The epoch before optimizer step `step`."""
@@ -110,7 +120,7 @@ class Clock:
         """The steps at which a modifier with a frequency is updated; some of them where they are many."""
         every = frequency(modifier)
         span = (modifier.end_epoch if modifier.end_epoch >= 0 else self.end) - modifier.begins
-        few = max(MOST_UPDATES, self.most_points) * max(every or 0.0, 1 / self.steps_per_epoch)
+        few = max(self.most_updates, self.most_points) * max(every or 0.0, 1 / self.steps_per_epoch)
         if every == EVERY_STEP or (every is not None and span > few):
             return self.every_step(modifier)
         steps = [step for step, _ in update_steps(modifier, self.steps_per_epoch, self.total_steps)]
@@ -120,19 +130,22 @@ class Clock:
 
 def tracks(recipe_modifiers: tuple[Modifier, ...], clock: Clock) -> tuple[Track, ...]:
     """Every quantity that a modifier sets, in running order; modifiers without one have no track."""
-    known: dict[str, list[Draft]] = {}
+    known: dict[str, list[tuple[Quantity, tuple[str, ...], Series]]] = {}
     found: list[Track] = []
     for index, modifier in enumerate(recipe_modifiers):
         # Recipes with a block for every matrix repeat one schedule many times.
         key = _schedule(modifier)
-        drafts = known[key] if key in known else known.setdefault(key, list(_drafts(modifier, clock)))
-        for quantity, params, changes in drafts:
-            # Only the last pruning and the final value come after the last step, when the run is finalized.
-            last = clock.total_steps if quantity in ("sparsity", "value") else clock.total_steps - 1
-            within = [change for change in changes if change[0] <= last]
-            series = Series.of(within, clock.steps_per_epoch)
-            found.append(Track(index, quantity, params or _params(modifier), series))
+        if key not in known:
+            known[key] = [_drawn(draft, clock) for draft in _drafts(modifier, clock)]
+        found += [Track(index, kind, params or _params(modifier), series) for kind, params, series in known[key]]
     return tuple(found)
+
+
+def _drawn(draft: Draft, clock: Clock) -> tuple[Quantity, tuple[str, ...], Series]:
+    quantity, params, changes = draft
+    # Only the last pruning comes after the last step, when the run is finalized.
+    last = clock.total_steps if quantity == "sparsity" else clock.total_steps - 1
+    return quantity, params, Series.of((change for change in changes if change[0] <= last), clock.steps_per_epoch)
 
 
 def _schedule(modifier: Modifier) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from engine.errors import UserError
@@ -84,11 +85,13 @@ class Modifier:
         return {item.name: getattr(self, item.name) for item in sorted(chosen, key=lambda item: item.name)}
 
 
+@cache
 def kinds(modifier: type[Modifier]) -> dict[str, Kind]:
     """The kind of every field, in the order of their definition."""
     return {item.name: item.metadata["kind"] for item in fields(modifier)}
 
 
+@cache
 def required(modifier: type[Modifier]) -> list[str]:
     """The names of fields without a default."""
     return [item.name for item in fields(modifier) if not _has_default(item)]

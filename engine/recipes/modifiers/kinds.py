@@ -7,6 +7,8 @@ the loader, the constructors and the documentation all read the same table.
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -43,10 +45,16 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+MOST_BITS = 1023
+"""Larger integers are no floats."""
+
+
 def as_number(value: Any) -> float | int | None:
     """The number a value is or, as text, spells; None otherwise. Truth values are not numbers."""
     if isinstance(value, bool):
         return None
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        return math.inf if value > 0 else -math.inf
     if isinstance(value, int | float):
         return value
     if isinstance(value, str) and len(value) <= 64:
@@ -154,6 +162,25 @@ def flattened(value: Any) -> Iterator[Any]:
         yield value
 
 
+PATTERN = "re:"
+LONGEST_PATTERN = 1000
+
+
+def check_pattern(name: str) -> None:
+    """`BadValueError` where a name begins with ``re:`` but is no regular expression."""
+    if not name.startswith(PATTERN):
+        return
+    if len(name) > LONGEST_PATTERN:
+        raise BadValueError(f"holds a pattern of more than {LONGEST_PATTERN} characters")
+    try:
+        with warnings.catch_warnings():
+            # Python warns on stderr about patterns that may mean something else one day.
+            warnings.simplefilter("ignore")
+            re.compile(name.removeprefix(PATTERN))
+    except (re.error, OverflowError, RecursionError) as error:
+        raise BadValueError(f"holds {shown(name)}, which is no regular expression ({error})") from None
+
+
 @dataclass(frozen=True)
 class Names:
     """A list of names or ``re:`` patterns; nested lists are flattened."""
@@ -165,6 +192,7 @@ class Names:
         for member in members:
             if not isinstance(member, str):
                 raise BadValueError(f"must be a list of names, but holds {shown(member)}")
+            check_pattern(member)
         return members
 
 

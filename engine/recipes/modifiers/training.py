@@ -114,6 +114,9 @@ class LearningRateModifier(Modifier):
             reader.read(self.lr_kwargs[name])
         except BadValueError as fault:
             yield FieldFault("lr_kwargs", f"'{name}' {fault}")
+        else:
+            if name == "milestones" and len(self.lr_kwargs[name]) > MOST_MILESTONES:
+                yield FieldFault("lr_kwargs", f"'{name}' must be at most {MOST_MILESTONES}")
 
     def setting(self, name: str) -> float:
         """A setting of the scheduler, or its default."""
@@ -125,6 +128,7 @@ class LearningRateModifier(Modifier):
         return Members(Number()).read(self.lr_kwargs.get("milestones", ()))
 
 
+MOST_MILESTONES = 100
 _LENGTH = Number(minimum=1e-6, maximum=LAST_EPOCH)
 _SETTING: dict[str, Kind] = {"lr_min": Number(minimum=0.0)}
 
