@@ -113,7 +113,8 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
             self.from_the_start = True
 
     def state_dict(self) -> dict[str, Any]:
-        kept = self.dropped if self.modifier.end_epoch >= 0 else {}
+        # What was trained before it was dropped is in no checkpoint of the model; global masks rank it still.
+        kept = {} if self.from_the_start else self.dropped
         return {
             "dropped": bool(self.dropped),
             "weights": {name: layer.state_dict() for name, layer in kept.items()},
