@@ -27,6 +27,7 @@ from engine.question_answering.setup import (
     load_tokenizer,
 )
 from engine.question_answering.teacher_cache import Numbered, NumberedCollator, RememberingTeacher, remembering
+from engine.question_answering.teacher_fit import check_teacher_fits
 from engine.question_answering.teacher_logits import OUTPUTS
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
@@ -87,6 +88,9 @@ def prepare(
     check_vocabulary(tokenizer, model)
     settings = window_settings(arguments.data, tokenizer, longest_input(loaded.config), say)
     inputs = Inputs(arguments, tokenizer, settings, say, recorder)
+    if isinstance(teacher, torch.nn.Module):
+        cache = arguments.model.cache_dir
+        check_teacher_fits(teacher, str(teacher_path), tokenizer, settings.max_length, cache_dir=cache)
     manager = SparsificationManager(recipe, sparseml_compatible=arguments.training.sparseml_compatible)
     if manager.distils and teacher is None:
         raise UserError("the recipe distils, but there is no teacher", "give --distill_teacher MODEL, self or disable")
