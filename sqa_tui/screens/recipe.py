@@ -33,6 +33,7 @@ CHARTS = ("sparsity", "rate", "switches")
 WIDE = 120
 """Columns from which every pane has a place of its own."""
 STALE = "as before the problems"
+UNKNOWN = "nothing is known before the problems are mended"
 
 
 class RecipeScreen(Keeping):
@@ -129,7 +130,7 @@ class RecipeScreen(Keeping):
         charts = {name: self.query_one(f"#{name}", LineChart) for name in CHARTS}
         if reading.course is None:
             for chart in charts.values():
-                chart.show(recipe_charts.noted(chart.data, STALE))
+                chart.show(replace(chart.data, note=STALE if chart.data.bands else UNKNOWN))
             return
         charts["sparsity"].show(recipe_charts.sparsity(reading.course, reading.lines))
         charts["rate"].show(recipe_charts.learning_rate(reading.course))
@@ -215,6 +216,7 @@ class RecipeScreen(Keeping):
 
     def _go_to(self, finding: Finding) -> None:
         editor = self.query_one(RecipeEditor)
+        self.query_one(FindingsList).select(finding)
         if finding.line:
             editor.go_to(finding.line, finding.column)
             editor.focus()

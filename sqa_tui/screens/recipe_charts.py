@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from engine.recipes.timeline import Series, Timeline
 from sqa_tui.run_view import Phase
@@ -15,14 +14,14 @@ GROUP_COLOURS = ("chart-1", "chart-2", "chart-3", "chart-4", "chart-5", "chart-6
 DASHES = ("solid", "dashed", "dotted")
 
 
-def sparsity(course: Timeline, lines: Sequence[int], note: str = "") -> ChartData:
+def sparsity(course: Timeline, lines: Sequence[int]) -> ChartData:
     """The target of every group of parameters, called after the line of its modifier."""
     curves = [
         _curve(name, series, course, GROUP_COLOURS[place % len(GROUP_COLOURS)], DASHES[place // 2 % len(DASHES)])
         for place, (name, series) in enumerate(groups(course, lines))
     ]
     # What is drawn last lies on top and comes first in the legend: the first group of the text.
-    return _chart(course, list(reversed(curves)), note)
+    return _chart(course, list(reversed(curves)))
 
 
 def groups(course: Timeline, lines: Sequence[int]) -> list[tuple[str, Series]]:
@@ -32,42 +31,50 @@ def groups(course: Timeline, lines: Sequence[int]) -> list[tuple[str, Series]]:
         if track.quantity == "sparsity":
             found.setdefault(track.series, []).append(lines[track.index])
     in_order = sorted(found.items(), key=lambda item: min(item[1]))
-    return [(_named(places), series) for series, places in in_order]
+    names: list[str] = []
+    for _, places in in_order:
+        names.append(_named(places, names))
+    return [(name, series) for name, (series, _) in zip(names, in_order, strict=True)]
 
 
-def _named(lines: Sequence[int]) -> str:
+def _named(lines: Sequence[int], taken: Sequence[str]) -> str:
+    """`line 16`, with the number of further ones that do the same; a letter tells apart targets of one line."""
     first, others = min(lines), len(set(lines)) - 1
-    return f"line {first}+{others}" if others else f"line {first}"
+    name = f"line {first}+{others}" if others else f"line {first}"
+    again = sum(other.split(" ")[1] == name.split(" ")[1] for other in taken)
+    return f"{name} {chr(ord('a') + again)}" if again else name
 
 
-def learning_rate(course: Timeline, note: str = "") -> ChartData:
+def learning_rate(course: Timeline) -> ChartData:
     """The learning rate of the optimizer's first group."""
-    return _chart(course, [_curve("rate", course.learning_rate, course, "chart-3")], note)
+    return _chart(course, [_curve("rate", course.learning_rate, course, "chart-3")])
 
 
-def switches(course: Timeline, note: str = "") -> ChartData:
+def switches(course: Timeline) -> ChartData:
     """Whether fake quantization and its observers are on, and the teacher's weight in the loss."""
     curves = [
-        _curve("teacher", course.distillation, course, "chart-3", "dotted"),
-        _curve("observers", course.observers, course, "chart-2", "dashed"),
-        _curve("QAT", course.quantization, course, "chart-4"),
+        _switch("teacher", course.distillation, course, "chart-3", "dotted"),
+        _switch("observers", course.observers, course, "chart-2", "dashed"),
+        _switch("QAT", course.quantization, course, "chart-4"),
     ]
-    return _chart(course, curves, note)
-
-
-def noted(data: ChartData, note: str) -> ChartData:
-    """The same with other words at the right of its title."""
-    return replace(data, note=note if data.curves or data.bands else "")
+    return _chart(course, curves)
 
 
 def _curve(name: str, series: Series, course: Timeline, colour: str, dash: str = "solid") -> Curve | None:
-    changes = list(zip(series.epochs, series.values, strict=True))
-    started = bool(changes) and changes[0][0] > 0 and name in ("QAT", "observers", "teacher")
-    points = stairs([(0.0, 0.0), *changes] if started else changes, course.total_epochs)
+    points = stairs(zip(series.epochs, series.values, strict=True), course.total_epochs)
     return Curve(name, points, colour, dash) if points else None
 
 
-def _chart(course: Timeline, curves: list[Curve | None], note: str) -> ChartData:
+def _switch(name: str, series: Series, course: Timeline, colour: str, dash: str = "solid") -> Curve | None:
+    """A curve that is 0 until something sets it."""
+    if not series.epochs:
+        return None
+    before = [(0.0, 0.0)] if series.epochs[0] > 0 else []
+    points = stairs([*before, *zip(series.epochs, series.values, strict=True)], course.total_epochs)
+    return Curve(name, points, colour, dash) if points else None
+
+
+def _chart(course: Timeline, curves: list[Curve | None]) -> ChartData:
     phases = tuple(Phase(phase.name, phase.start_epoch, phase.end_epoch) for phase in course.phases)
     known = tuple(curve for curve in curves if curve)
-    return ChartData(known, bands(phases), end=course.total_epochs, note=note)
+    return ChartData(known, bands(phases), end=course.total_epochs)

@@ -49,6 +49,10 @@ class FindingsList(DiffPane, can_focus=True):
         """The finding under the cursor."""
         return self.findings[self._cursor] if self.findings else None
 
+    def select(self, finding: Finding) -> None:
+        """Put the cursor on this finding."""
+        self.move_to(self.findings.index(finding))
+
     def move_to(self, place: int) -> None:
         """Put the cursor on a finding; it stops at either end."""
         self._cursor = min(max(place, 0), max(len(self.findings) - 1, 0))

@@ -25,7 +25,8 @@ class RecipeEditor(TextEditor):
     """A text with line numbers whose gutter tells problems; marking them moves nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id, soft_wrap=False, show_line_numbers=True)
+        # The style of the caret's line would cover the colours of its text.
+        super().__init__(id=id, soft_wrap=False, show_line_numbers=True, highlight_cursor_line=False)
         self.indent_width = INDENT
         self._marks: dict[int, tuple[Finding, ...]] = {}
         self._colours: Palette | None = None
