@@ -5,10 +5,10 @@ nothing. Every line is one kind of mask on one kind of scores; its ratio is the 
 shortest time of one `torch.kthvalue` for each matrix, on the same scores and in the same rounds.
 
 Scores: `dense` (no zeros), `growing` (80 % are zero, 90 % are to be), `held` (a mask of 90 % stands already), `about
-90` (as many zeros as aimed at, give or take a few), `regrowing` (91 % are zero: the surplus is drawn by the fixed shuffle),
-`freed` (95 %: more of the same, and every spared weight is a draw of a 32-bit generator that cannot be left out),
-`few values` (eight of them), `equal` (one), `zeros` (all zero). Masks: ``2:4`` prunes half, everything else 90 %;
-``global`` is one threshold over all matrices.
+90` (as many zeros as aimed at, give or take a few), `regrowing` (91 % are zero: the surplus is drawn by the fixed
+shuffle), `freed` (95 %: more of the same; every spared weight is a draw of Python's generator that no reading of the
+rule can leave out), `few values` (eight of them), `equal` (one), `zeros` (all zero). Masks: ``2:4`` prunes half,
+everything else 90 %; ``global`` is one threshold over all matrices.
 """
 
 from __future__ import annotations

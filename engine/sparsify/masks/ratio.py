@@ -9,7 +9,7 @@ import torch
 from engine.sparsify.masks.unstructured import fits_numpy
 
 TOLERANCE = 0.01
-PIECE = 1 << 18
+PIECE = 1 << 16
 LARGEST = 64
 """The largest group whose members are compared with each other instead of sorted."""
 
