@@ -27,7 +27,7 @@ from sqa_tui.widgets.line_chart import LineChart
 from sqa_tui.widgets.lines import Line, Lines, TitleBar
 from sqa_tui.widgets.recipe_editor import RecipeEditor
 
-DEBOUNCE_SECONDS = 0.05
+DEBOUNCE_SECONDS = 0.03
 """So long nothing is typed before the text is read: a burst of keys is read once."""
 CHARTS = ("sparsity", "rate", "switches")
 WIDE = 120
