@@ -1,6 +1,7 @@
-"""Questions from files: official SQuAD JSON, rows as JSON, JSON lines or CSV, each also gzipped; the content decides.
+"""Questions from files: official SQuAD JSON, rows as JSON, JSON lines or CSV, each also gzipped, and Parquet; the
+content decides.
 
-Standard library only: the checks before a run read the same files with it.
+Standard library only (but for the rows of Parquet): the checks before a run read the same files with it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 
 from engine.errors import UserError, plain
 from engine.question_answering.examples import FORMATS, Answer, Example, ExampleSet, Purpose, checked
+from engine.question_answering.parquet import check_parquet, is_parquet, parquet_rows
 
 _GZIP = b"\x1f\x8b"
 _COLUMNS = ("question", "context", "answers")
@@ -28,6 +30,9 @@ _MEGABYTE = 1 << 20
 
 def read_examples(path: str | Path, purpose: Purpose, *, version_2: bool = False) -> ExampleSet:
     """All questions of a file, checked for `purpose`. Raises `UserError` that names the file and what was expected."""
+    file = Path(path).expanduser()
+    if is_parquet(file):
+        return checked(list(_from_rows(parquet_rows(file), str(path))), str(path), purpose, version_2=version_2)
     text = read_text(path)
     found = checked(parse_examples(text, str(path)), str(path), purpose, version_2=version_2)
     renamed = _renaming(text)
@@ -241,6 +246,8 @@ def peek(path: str | Path, purpose: Purpose, limit: int = _MEGABYTE) -> int | No
 
     Raises `UserError` as `read_examples` does, for as much as the beginning shows.
     """
+    if is_parquet(Path(path).expanduser()):
+        return check_parquet(Path(path).expanduser())
     text = read_text(path, limit + 1)
     if len(text.encode()) <= limit:
         return len(read_examples(path, purpose).examples)

@@ -10,7 +10,7 @@ from typing import Literal
 from engine.errors import UserError, plain
 
 Purpose = Literal["train", "evaluate", "predict"]
-FORMATS = "SQuAD JSON, rows of question/context/answers as JSON, JSON lines or CSV, plain or .gz"
+FORMATS = "SQuAD JSON, rows of question/context/answers as JSON, JSON lines or CSV, plain or .gz, or Parquet"
 
 
 @dataclass(frozen=True)

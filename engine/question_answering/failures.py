@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Generator
 
 import torch
 
 from engine.errors import plain
 from engine.runs.recorder import RunRecorder
+
+_WORKER_DIED = re.compile(r"DataLoader worker .*(killed|exited)")
 
 
 class RunFailure(Exception):  # noqa: N818 - the field's word; it ends up in the run's exit event
@@ -43,6 +46,13 @@ def in_words(recorder: RunRecorder) -> Generator[None]:
         _finish(recorder, failure)
         raise
     except (MemoryError, RuntimeError) as error:
+        if _WORKER_DIED.search(str(error)):
+            failure = TrainingFailure(
+                f"a process that prepares batches died ({plain(str(error), 120)})",
+                "go on with `sqa-tui resume`; use fewer --dataloader_num_workers if memory is short",
+            )
+            _finish(recorder, failure)
+            raise failure from error
         if not _is_out_of_memory(error):
             raise
         failure = TrainingFailure(

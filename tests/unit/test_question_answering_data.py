@@ -165,3 +165,32 @@ def test_a_look_at_a_long_file_reads_its_beginning_only(tmp_path: Path) -> None:
     file.write_text("{" + " " * 2000 + "}")
     with pytest.raises(UserError, match="no questions"):
         peek(file, "train", limit=1000)
+
+
+def parquet(path: Path, rows: list[dict[str, object]]) -> Path:
+    import pyarrow
+    from pyarrow import parquet as format_of
+
+    format_of.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+def test_parquet_gives_the_same_questions(tmp_path: Path) -> None:
+    file = parquet(tmp_path / "questions.bin", ROWS)
+    assert peek(file, "train") is None
+    found = read_examples(file, "train", version_2=True).examples
+    assert [(item.id, item.question, item.answers) for item in found] == [
+        ("a", " When?", (Answer("1843", 40),)),
+        ("b", "Who?", ()),
+    ]
+
+
+def test_parquet_that_is_cut_off_or_something_else(tmp_path: Path) -> None:
+    file = parquet(tmp_path / "questions.parquet", ROWS)
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(UserError, match="damaged or cut off"):
+        peek(file, "train")
+    with pytest.raises(UserError, match="not readable as Parquet"):
+        read_examples(file, "train")
+    with pytest.raises(UserError, match="no column context among question, text"):
+        read_examples(parquet(tmp_path / "other", [{"question": "?", "text": "x"}]), "train")
