@@ -24,10 +24,10 @@ _TRAINED = "prune while training: MagnitudePruningModifier or OBSPruningModifier
 _TRAINED_INTEGERS = "quantize while training: QuantizationModifier with a start"
 
 REFUSED = {
-    "RigLPruningModifier": "use MagnitudePruningModifier or OBSPruningModifier",
-    "TopKASTPruningModifier": "use MagnitudePruningModifier or OBSPruningModifier",
-    "PowerpropagationModifier": "use MagnitudePruningModifier",
-    "LayerThinningModifier": "use LayerPruningModifier",
+    "RigLPruningModifier": "SparseML's own cannot be constructed: use MagnitudePruningModifier or OBSPruningModifier",
+    "TopKASTPruningModifier": "its two masks were never checked against SparseML's: use ACDCPruningModifier",
+    "PowerpropagationModifier": "a model saved with it is wrong without its layers: use MagnitudePruningModifier",
+    "LayerThinningModifier": "what it leaves fits no configuration of transformers: use StructuredPruningModifier",
     **dict.fromkeys(("SparseGPTModifier", "WandaPruningModifier"), _TRAINED),
     **dict.fromkeys(("GPTQModifier", "AWQModifier", "AutoRoundModifier"), _TRAINED_INTEGERS),
     **dict.fromkeys(("SmoothQuantModifier", "LogarithmicEqualizationModifier"), _TRAINED_INTEGERS),

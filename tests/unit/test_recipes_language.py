@@ -271,9 +271,9 @@ def test_modifiers_check_themselves_when_made_in_code() -> None:
 
 def test_what_is_refused_by_name_says_what_to_use() -> None:
     (found,) = problems("modifiers:\n  - !RigLPruningModifier\n      a: 1\n")
-    assert (
-        found
-        == "recipe.yaml:2:5: RigLPruningModifier is not supported, use MagnitudePruningModifier or OBSPruningModifier"
+    assert found == (
+        "recipe.yaml:2:5: RigLPruningModifier is not supported, "
+        "SparseML's own cannot be constructed: use MagnitudePruningModifier or OBSPruningModifier"
     )
 
 

@@ -61,7 +61,8 @@ class MovementPruning(GradualPruning[MovementPruningModifier]):
         return change.masked_fill_(broken, 0.0)
 
     def state_dict(self) -> dict[str, Any]:
-        scores = [] if self.schedule.ended else [score.cpu() for score in self.movement]
+        # Copies: scores change in place, and a state may be kept to go back to.
+        scores = [] if self.schedule.ended else [score.to("cpu", copy=True) for score in self.movement]
         return {**super().state_dict(), "movement": scores, "has_seen_gradients": self.has_seen_gradients}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
