@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import torch
@@ -67,7 +67,12 @@ class SmallRun:
         self.optimizer = optimizer(self.model)
         if saved is not None:
             self.optimizer.load_state_dict(saved["optimizer"])
-        context = TrainingContext(steps_per_epoch=STEPS_PER_EPOCH, total_steps=steps, teacher=teacher)
+        context = TrainingContext(
+            steps_per_epoch=STEPS_PER_EPOCH,
+            total_steps=steps,
+            teacher=teacher,
+            gradient_losses=lambda title, settings: self.losses,
+        )
         self.manager.initialize(self.model, self.optimizer, context)
         if saved is not None:
             self.manager.load_state_dict(saved["manager"])
@@ -75,6 +80,11 @@ class SmallRun:
     @property
     def weight(self) -> torch.Tensor:
         return self.model.get_parameter("first.weight")
+
+    def losses(self, first: int, count: int, text: str) -> Generator[torch.Tensor]:
+        """Losses of other batches than those of the steps."""
+        for place in range(first, first + count):
+            yield self.model(x=batch(1000 + place))["logits"].square().mean()
 
     def backward(self, step: int) -> float:
         inputs = {"x": batch(step)}

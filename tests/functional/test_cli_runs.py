@@ -117,7 +117,7 @@ def test_the_folder_without_runs_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("as_json", [False, True])
-def test_a_recipe_that_cannot_run_is_refused(tmp_path: Path, as_json: bool) -> None:
+def test_what_is_doubtful_in_a_recipe_is_said(tmp_path: Path, as_json: bool) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         "modifiers:\n  - !EpochRangeModifier {start_epoch: 0, end_epoch: 1}\n"
@@ -125,15 +125,13 @@ def test_a_recipe_that_cannot_run_is_refused(tmp_path: Path, as_json: bool) -> N
         " end_epoch: 3, update_frequency: 0.5}\n"
     )
     done = sqa("recipe", "check", str(recipe), *(["--json"] if as_json else []))
-    assert done.returncode == 2
+    assert done.returncode == 0
     if as_json:
         found = json.loads(done.stdout)
-        assert found["unsupported"] == ["OBSPruningModifier"]
+        assert found["unsupported"] == []
         assert any("recipe.yaml:3" in text for text in found["warnings"])
     else:
-        lines = done.stderr.splitlines()
-        assert lines[-1].startswith("error: the recipe uses OBSPruningModifier, which the engine cannot run")
-        assert any(line.startswith("warning: ") for line in lines)
+        assert any(line.startswith("warning: ") and "recipe.yaml:3" in line for line in done.stderr.splitlines())
 
 
 def test_attach_to_a_finished_run_tells_its_story(finished: RunDirectory) -> None:

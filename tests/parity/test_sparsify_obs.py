@@ -109,7 +109,7 @@ class Run:
         self.manager.after_optimizer_step(step)
 
 
-def _tolerances(case: dict[str, Any]) -> tuple[dict[str, float], dict[str, float]]:
+def _tolerances(case: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """For scores and for weights."""
     if case["kind"] == "obs":
         relative = 1e-4 + 10 * case["float64_score_difference"]

@@ -39,6 +39,7 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
     def initialize(self, training: Training) -> None:
         super().initialize(training)
         self.buffer: FisherRows | None = None
+        self._left: Segment | None = None
         self._noted: int | None = None
 
     @property
@@ -61,18 +62,21 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
         if self.samples_gradients or done or self._noted == moment.step or len(known) < len(gradients):
             return
         self._noted = moment.step
-        segment = self._all_kept()
         if self.buffer is None:
-            self.buffer = FisherRows(segment.size, self._block, self.gradient_count(), torch.device("cpu"))
-        self.buffer.add(segment.gather(known))
+            self.buffer = FisherRows(self.left.size, self._block, self.gradient_count(), torch.device("cpu"))
+        self.buffer.add(self.left.gather(known))
 
     @property
     def _block(self) -> int:
         return self.modifier.fisher_block_size or 0
 
-    def _all_kept(self) -> Segment:
-        total = sum(weight.numel() for weight in self.masking.parameters)
-        return (kept_weights(self.kept(), 1, total) or [Segment(())])[0]
+    @property
+    def left(self) -> Segment:
+        """All weights that are not pruned."""
+        if self._left is None:
+            total = sum(weight.numel() for weight in self.masking.parameters)
+            (self._left,) = kept_weights(self.kept(), 1, total)
+        return self._left
 
     def gradient_count(self) -> int:
         counts = self.modifier.num_grads
@@ -85,7 +89,7 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
 
     def inverse_fishers(self) -> FisherPasses:
         if not self.samples_gradients:
-            return FisherPasses([self._all_kept()], 0, self._buffered)
+            return FisherPasses([self.left], self.left.size, self._buffered)
         weights = self.masking.parameters
         device = weights[0].device
         each = blocks.bytes_per_weight(self._block) if self._dense else rows.bytes_per_weight(self.gradient_count())
@@ -137,7 +141,7 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
 
     def renew(self, targets: list[float]) -> None:
         super().renew(targets)
-        self.buffer = None
+        self.buffer = self._left = None
 
     def score(self, weights: torch.Tensor, fisher: Any) -> torch.Tensor:
         return weights.square() / (2.0 * fisher.diagonal().to(weights.device))
@@ -159,7 +163,7 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         saved = state["buffer"]
-        self.buffer = None
+        self.buffer = self._left = None
         if saved is not None:
             count, size = saved["gradients"].shape
             self.buffer = FisherRows(size, self._block, count, torch.device("cpu"))

@@ -116,7 +116,14 @@ def _inverted(matrices: torch.Tensor, damp: float) -> torch.Tensor:
     inverses = lower.mT @ lower
     broken = failed.nonzero().reshape(-1)
     if len(broken):
-        # The sums were rounded below zero by more than the damp; what they stand for has no such eigenvalues.
-        values, vectors = torch.linalg.eigh(matrices[broken])
-        inverses[broken] = (vectors / values.clamp(min=damp).unsqueeze(1)) @ vectors.mT
+        inverses[broken] = _inverted_above_rounding(matrices[broken], damp)
     return inverses
+
+
+def _inverted_above_rounding(matrices: torch.Tensor, damp: float) -> torch.Tensor:
+    """Inverses of sums that were rounded in float32 by more than the damp: eigenvalues that may be nothing but
+    rounding count as the damp."""
+    values, vectors = torch.linalg.eigh(matrices)
+    rounding = values[:, -1:] * (torch.finfo(torch.float32).eps * matrices.shape[-1])
+    known = torch.where(values > rounding, values, damp)
+    return (vectors / known.unsqueeze(1)) @ vectors.mT
