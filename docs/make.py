@@ -17,7 +17,7 @@ from sqa_tui.actions import ACTIONS, SCREEN_TITLES
 from sqa_tui.cli import COMMANDS
 
 DOCS = Path(__file__).parent
-SUBCOMMANDS = [("zoo", "list"), ("recipe", "check"), ("recipe", "show")]
+SUBCOMMANDS = [("zoo", "list"), ("recipe", "check"), ("recipe", "show"), ("recipe", "preview")]
 
 
 def keys_page() -> str:
