@@ -32,7 +32,7 @@ class DataTrainingArguments:
 
     dataset_name: str | None = _flag(None, "Dataset: `facts` (bundled) or an id on the Hugging Face hub, such as squad")
     dataset_config_name: str | None = _flag(None, "Configuration of the dataset on the hub")
-    train_file: str | None = _flag(None, "Training questions: SQuAD JSON, JSON rows or lines, CSV (also .gz) or Parquet")
+    train_file: str | None = _flag(None, "Training questions: SQuAD JSON, rows as JSON or CSV (each also .gz), Parquet")
     validation_file: str | None = _flag(None, "Evaluation questions, in the same formats")
     test_file: str | None = _flag(None, "Questions to predict answers for, in the same formats")
     overwrite_cache: bool = _flag(False, "Download a hub dataset and turn text into tokens again")
