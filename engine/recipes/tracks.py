@@ -143,8 +143,8 @@ def tracks(recipe_modifiers: tuple[Modifier, ...], clock: Clock) -> tuple[Track,
 
 def _drawn(draft: Draft, clock: Clock) -> tuple[Quantity, tuple[str, ...], Series]:
     quantity, params, changes = draft
-    # Only the last pruning comes after the last step, when the run is finalized.
-    last = clock.total_steps if quantity == "sparsity" else clock.total_steps - 1
+    # Only the last pruning and the final value come after the last step, when the run is finalized.
+    last = clock.total_steps if quantity in ("sparsity", "value") else clock.total_steps - 1
     return quantity, params, Series.of((change for change in changes if change[0] <= last), clock.steps_per_epoch)
 
 
