@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -20,6 +21,15 @@ class Configuration(msgspec.Struct):
     architectures: list[str] | None = None
     num_hidden_layers: int | None = None
 
+    @property
+    def answers(self) -> bool:
+        """Whether it was saved with a head for questions."""
+        return any(name.endswith("ForQuestionAnswering") for name in self.architectures or ())
+
+
+_configurations = msgspec.json.Decoder(Configuration)
+_CONFIGURATION_LIMIT = 1 << 16
+
 
 class _Index(msgspec.Struct):
     weight_map: dict[str, str]
@@ -37,13 +47,19 @@ def training_folder(folder: Path) -> Path | None:
     return next((place for place in (folder / "training", folder) if (place / "config.json").is_file()), None)
 
 
-def configuration(training: Path | str) -> Configuration:
-    """What ``config.json`` says; empty where it cannot be read."""
+def configuration(training: Path | str) -> Configuration | None:
+    """What ``config.json`` says, nothing where it is not what transformers writes; None where there is none."""
+    # Not `open`: it asks the system twice as much, and this is called for thousands of folders.
     try:
-        with open(f"{training}/config.json", "rb") as file:
-            return msgspec.json.decode(file.read(), type=Configuration)
+        descriptor = os.open(f"{training}/config.json", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _configurations.decode(os.read(descriptor, _CONFIGURATION_LIMIT))
     except (OSError, msgspec.DecodeError):
         return Configuration()
+    finally:
+        os.close(descriptor)
 
 
 def has_model(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import UserError, plain
 from engine.zoo.clients.process import OnEvent, call, ignore, never
 from engine.zoo.entry import Entry
-from engine.zoo.folder import configuration, has_model, recipes
+from engine.zoo.folder import Configuration, configuration, has_model, recipes
 from engine.zoo.hub_cache import cached_model, cached_names, offline_variable
 from engine.zoo.local import local_folder
 from engine.zoo.source import Cancelled, Listing, OnProgress, Part, State, ZooFile
@@ -96,18 +96,17 @@ def _cached() -> Iterator[Entry]:
 
 
 def _of_cache(name: str, folder: Path) -> Entry:
-    config = configuration(folder)
-    answers = any(each.endswith("ForQuestionAnswering") for each in config.architectures or ())
+    config = configuration(folder) or Configuration()
     return Entry(
         stub=name,
         title=f"{plain(name)}, {plain(config.model_type)}",
         architecture=plain(config.model_type),
         layers=config.num_hidden_layers,
-        task="question_answering" if answers else "",
+        task="question_answering" if config.answers else "",
         path=folder,
         has_model=has_model(folder),
         has_recipe=bool(recipes(folder)),
-        has_teacher=answers,
+        has_teacher=config.answers,
         source="hub",
         note="in the hub's cache on this machine",
     )

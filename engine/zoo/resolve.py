@@ -17,9 +17,9 @@ from engine.zoo.demo.publish import is_demo_recipe, train_command
 from engine.zoo.folder import recipe_file, recipes, training_folder
 from engine.zoo.local import local_folder, own_root
 from engine.zoo.source import Part
-from engine.zoo.sources import find_entry, find_folder, read_stub, unknown
+from engine.zoo.sources import find_entry, find_folder, meant_as_stub, read_stub, unknown
 from engine.zoo.sparsezoo import SparseZooSource
-from engine.zoo.stubs import Stub, is_stub
+from engine.zoo.stubs import Stub
 from engine.zoo.substitutes import Role, substitutes
 
 NO_TEACHER = ("disable", "self")
@@ -41,7 +41,7 @@ def missing(text: str, role: Role) -> Missing | None:
 
     Hub names are left to the engine, which fetches them as transformers does.
     """
-    if not is_stub(text) or SparseZooSource().state().word != "ready":
+    if not meant_as_stub(text) or SparseZooSource().state().word != "ready":
         return None
     stub = read_stub(text)
     if is_demo_recipe(stub.bare) or _is_here(stub, role):
@@ -66,7 +66,7 @@ def resolve_model(text: str, role: Role = "model") -> Path | str:
     Raises:
         UserError: The stub is unknown or cannot be had, the folder does not exist or holds no model.
     """
-    if is_stub(text):
+    if meant_as_stub(text):
         return _model_of_stub(read_stub(text), role)
     folder = Path(text).expanduser()
     if folder.is_dir():
@@ -90,7 +90,7 @@ def resolve_recipe(text: str) -> Path:
     Raises:
         UserError: The stub is unknown or has no such recipe, or the file does not exist.
     """
-    if not is_stub(text):
+    if not meant_as_stub(text):
         return _recipe_of_path(Path(text).expanduser())
     stub = read_stub(text)
     folder = find_folder(stub.bare)

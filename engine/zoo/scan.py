@@ -21,6 +21,8 @@ HUB_FOLDER = "huggingface"
 """Below our own root: models of the hub, by their ids."""
 
 _DEPTH = 7
+_STUB_SLASHES = (0, 6)
+"""How many slashes names and paths of the two grammars have."""
 _Changed = tuple[int, int]
 _known: dict[str, tuple[_Changed, Entry]] = {}
 
@@ -32,15 +34,13 @@ def scan(root: Path) -> Iterator[Entry]:
 
 def entry_at(root: Path, folder: Path) -> Entry | None:
     """The entry of one folder below `root`, None where it holds nothing."""
-    return _entry(str(folder), folder.relative_to(root).as_posix(), (0, 0))
+    return _entry(str(folder), folder.relative_to(root).as_posix())
 
 
 def _below(path: str, relative: str, depth: int) -> Iterator[Entry]:
     for item in _folders(path):
         below = f"{relative}/{item.name}" if relative else item.name
-        changed = _changed(item.path)
-        known = _known.get(item.path)
-        entry = known[1] if known is not None and known[0] == changed else _entry(item.path, below, changed)
+        entry = _unchanged(item.path) or _entry(item.path, below)
         if entry is not None:
             yield entry
         elif depth > 1:
@@ -50,15 +50,23 @@ def _below(path: str, relative: str, depth: int) -> Iterator[Entry]:
 def _folders(path: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as items:
-            found = [item for item in items if not item.name.startswith(".") and item.is_dir()]
+            found = [item for item in items if not item.name.startswith(".") and item.is_dir() and not _is_loop(item)]
     except OSError:
         return []
     return sorted(found, key=lambda item: item.name)
 
 
-def _changed(path: str) -> _Changed:
-    """Times of change of a folder and of its training folder."""
-    return _time(path), _time(f"{path}/training")
+def _is_loop(item: os.DirEntry[str]) -> bool:
+    """Whether it is a link to a folder that holds it."""
+    return item.is_symlink() and Path(item.path).parent.resolve().is_relative_to(os.path.realpath(item.path))
+
+
+def _unchanged(path: str) -> Entry | None:
+    """What was found in a folder, if neither it nor its training folder has changed since."""
+    known = _known.get(path)
+    if known is None or known[0] != (_time(path), _time(f"{path}/training") if known[0][1] else 0):
+        return None
+    return known[1]
 
 
 def _time(path: str) -> int:
@@ -68,61 +76,56 @@ def _time(path: str) -> int:
         return 0
 
 
-def _entry(path: str, relative: str, changed: _Changed) -> Entry | None:
+def _entry(path: str, relative: str) -> Entry | None:
     try:
-        names = set(os.listdir(path))
+        names = os.listdir(path)
     except OSError:
         return None
-    training = _training(path, names)
+    # Times before contents: what changes in between is seen the next time.
+    changed = (_time(path), _time(f"{path}/training") if "training" in names else 0)
     has_recipe = any(name.startswith("recipe") and name.endswith(RECIPE_SUFFIXES) for name in names)
-    if training is None and not has_recipe and "deployment" not in names:
+    training = f"{path}/training" if changed[1] else path if "config.json" in names else None
+    config = configuration(training) if training is not None else None
+    if config is None and not has_recipe and "deployment" not in names:
         return None
-    config = configuration(training) if training is not None else Configuration()
-    entry = _of_stub(path, relative, config, training is not None, has_recipe) or _of_folder(
-        path, relative, config, training is not None, has_recipe
-    )
-    if changed != (0, 0):
-        _known[path] = (changed, entry)
+    make = _of_stub if relative.count("/") in _STUB_SLASHES else _of_folder
+    entry = make(path, relative, config, has_recipe)
+    _known[path] = (changed, entry)
     return entry
 
 
-def _training(path: str, names: set[str]) -> str | None:
-    if "training" in names and os.path.isfile(f"{path}/training/config.json"):
-        return f"{path}/training"
-    return path if "config.json" in names else None
-
-
-def _of_stub(path: str, relative: str, config: Configuration, has_model: bool, has_recipe: bool) -> Entry | None:
+def _of_stub(path: str, relative: str, config: Configuration | None, has_recipe: bool) -> Entry:
     try:
         stub = parse_stub(relative)
     except UserError:
-        return None
+        return _of_folder(path, relative, config, has_recipe)
     entry = entry_of_stub(
         stub,
-        layers=config.num_hidden_layers,
+        layers=config.num_hidden_layers if config is not None else None,
         path=Path(path),
-        has_model=has_model,
+        has_model=config is not None,
         has_recipe=has_recipe,
         source="local",
         note="sparsity and precision as the folder's name states them",
     )
-    return msgspec.structs.replace(entry, has_teacher=True) if has_model and may_teach(entry) else entry
+    return msgspec.structs.replace(entry, has_teacher=True) if config is not None and may_teach(entry) else entry
 
 
-def _of_folder(path: str, relative: str, config: Configuration, has_model: bool, has_recipe: bool) -> Entry:
+def _of_folder(path: str, relative: str, config: Configuration | None, has_recipe: bool) -> Entry:
     """A folder whose name says nothing: its configuration does."""
     name = relative.removeprefix(f"{HUB_FOLDER}/") if relative.startswith(f"{HUB_FOLDER}/") else path
-    answers = any(each.endswith("ForQuestionAnswering") for each in config.architectures or ())
+    kind = config.model_type if config is not None else ""
+    answers = config is not None and config.answers
     return Entry(
         stub=name,
-        title=f"{name if name != path else os.path.basename(path)}, {config.model_type or 'a recipe'}",
-        architecture=config.model_type,
-        layers=config.num_hidden_layers,
+        title=f"{name if name != path else os.path.basename(path)}, {kind or 'a recipe'}",
+        architecture=kind,
+        layers=config.num_hidden_layers if config is not None else None,
         task="question_answering" if answers else "",
         path=Path(path),
-        has_model=has_model,
+        has_model=config is not None,
         has_recipe=has_recipe,
-        has_teacher=has_model and answers,
+        has_teacher=answers,
         source="local",
         note="a model folder: what its config.json states, and nothing else is known of it",
     )

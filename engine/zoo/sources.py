@@ -16,8 +16,9 @@ from engine.zoo.hub import HubSource
 from engine.zoo.local import LocalSource
 from engine.zoo.source import Source, State
 from engine.zoo.sparsezoo import SparseZooSource
-from engine.zoo.stubs import Stub, is_stub, nearest_hint, normalise, parse_stub
+from engine.zoo.stubs import PREFIX, Stub, is_stub, nearest_hint, normalise, parse_stub
 
+_PATH_SLASHES = 6
 _RANK = {"demo": 0, "local": 1, "catalogue": 2, "hub": 3, "sparsezoo": 4}
 
 
@@ -130,9 +131,22 @@ def read_stub(text: str) -> Stub:
         raise UserError(error.message, hint or error.hint) from None
 
 
+def meant_as_stub(text: str) -> bool:
+    """Whether `text` is a stub, perhaps without its prefix; a folder of that name is meant before a stub.
+
+    Seven parts make a path stub, for neither folder nor hub name looks so; a name stub has to be a known one.
+    """
+    if is_stub(text):
+        return True
+    if not text or Path(text).expanduser().exists() or text.startswith(("/", ".", "~")):
+        return False
+    bare = text.partition("?")[0].rstrip("/")
+    return bare.count("/") == _PATH_SLASHES or CatalogueSource().find(f"{PREFIX}{bare}") is not None
+
+
 def read_name(text: str) -> str:
     """What a user wrote as an entry's name: a stub without parameters, an absolute folder or a hub id as it is."""
-    if is_stub(text):
+    if meant_as_stub(text):
         return read_stub(text).bare
     folder = Path(text).expanduser()
     return os.path.abspath(folder) if folder.is_dir() else text.strip()

@@ -13,8 +13,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 
 from engine.errors import EXIT_FAILED, EXIT_USAGE, UserError, plain
 from engine.zoo import Fetch, Part, missing, start_fetch
-from engine.zoo.sources import read_name, read_stub
-from engine.zoo.stubs import is_stub
+from engine.zoo.sources import meant_as_stub, read_name, read_stub
 from engine.zoo.substitutes import Role
 from sqa_tui.commands.output import print_json_line
 from sqa_tui.formatting import duration, size
@@ -23,7 +22,7 @@ from sqa_tui.formatting import duration, size
 def fetch_shown(names: Sequence[str], part: Part, source: str | None, *, as_json: bool = False) -> int:
     """Fetch everything at once and say how each ended; the exit code is the worst."""
     changed = threading.Event()
-    asked = [str(read_stub(name)) if is_stub(name) else read_name(name) for name in dict.fromkeys(names)]
+    asked = [str(read_stub(name)) if meant_as_stub(name) else read_name(name) for name in dict.fromkeys(names)]
     fetches = [start_fetch(name, part, source=source, on_change=lambda _: changed.set()) for name in asked]
     try:
         if as_json:

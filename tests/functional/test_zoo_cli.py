@@ -59,11 +59,10 @@ def test_filters_leave_what_they_ask_for(capsys: pytest.CaptureFixture[str], arg
 
 @pytest.mark.parametrize("stub", README_STUBS)
 def test_the_card_of_every_stub_of_the_readme_says_what_to_do(capsys: pytest.CaptureFixture[str], stub: str):
-    name = stub if stub.startswith("zoo:") else f"zoo:{stub}"
-    code, out, _ = zoo(capsys, "show", name)
+    code, out, _ = zoo(capsys, "show", stub)
     assert code == 0
     assert "cannot be had from here: the SparseZoo service ended in June 2025" in out
-    assert f"put it at {own_root() / name.removeprefix('zoo:').partition('?')[0]}" in out
+    assert f"put it at {own_root() / stub.removeprefix('zoo:').partition('?')[0]}" in out
     assert "Instead (other models, not this one)" in out
     assert "--model_name_or_path RedHatAI/oBERT" in out
     assert "The facts are from" in out

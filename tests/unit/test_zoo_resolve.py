@@ -167,3 +167,24 @@ def test_splits_of_the_facts_set():
     assert dataset_file("validation").is_file()
     with pytest.raises(UserError, match="no split"):
         dataset_file("test")
+
+
+def test_a_stub_without_its_prefix_is_told_from_a_folder_by_looking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    path = FAMOUS.removeprefix("zoo:")
+    for text in (path, FAMOUS_NAME.removeprefix("zoo:")):
+        with pytest.raises(UserError, match="ended in June 2025"):
+            resolve_model(text)
+    assert resolve_model("someone/bert-base-squad-pruned90") == "someone/bert-base-squad-pruned90"
+    model_folder(tmp_path / path)
+    assert resolve_model(path) == tmp_path / path
+
+
+def test_the_error_of_what_cannot_be_had_names_a_substitute_by_its_flag():
+    teacher = "zoo:nlp/question_answering/bert-base/pytorch/huggingface/squad/base-none"
+    with pytest.raises(UserError) as raised:
+        resolve_teacher(teacher)
+    assert "--distill_teacher RedHatAI/oBERT-teacher-squadv1" in raised.value.hint
+    with pytest.raises(UserError) as raised:
+        resolve_recipe(FAMOUS)
+    assert f"--recipe {PRUNED}" in raised.value.hint
