@@ -27,8 +27,8 @@ class SourceText:
 def read_source(source: str | Path) -> SourceText:
     """Find the text of a recipe.
 
-    A ``zoo:`` stub or a folder is resolved by `engine.zoo`, text with a line break is the recipe itself, anything else
-    is the path of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for a stub that cannot
+    A stub (its ``zoo:`` may be missing) or a folder is resolved by `engine.zoo`, text with a line break is the recipe
+    itself, anything else is the path of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for a stub that cannot
     be resolved.
     """
     if isinstance(source, str) and source.startswith("zoo:"):
@@ -38,11 +38,17 @@ def read_source(source: str | Path) -> SourceText:
     if isinstance(source, str) and ("\n" in source or "\r" in source):
         return raw_text(source)
     path = _path(source)
-    if path.is_dir():
+    if path.is_dir() or (not path.exists() and _is_bare_stub(str(source))):
         from engine.zoo import resolve_recipe
 
-        path = resolve_recipe(str(path))
+        path = resolve_recipe(str(source))
     return _read_file(path, str(source))
+
+
+def _is_bare_stub(source: str) -> bool:
+    from engine.zoo.sources import meant_as_stub
+
+    return meant_as_stub(source)
 
 
 def _path(source: str | Path) -> Path:

@@ -12,6 +12,7 @@ from engine.errors import UserError, plain
 from engine.zoo.catalogue import CatalogueSource
 from engine.zoo.demo.source import DemoSource
 from engine.zoo.entry import Entry
+from engine.zoo.folder import RECIPE_SUFFIXES
 from engine.zoo.hub import HubSource
 from engine.zoo.local import LocalSource
 from engine.zoo.source import Source, State
@@ -138,7 +139,7 @@ def meant_as_stub(text: str) -> bool:
     """
     if is_stub(text):
         return True
-    if not text or Path(text).expanduser().exists() or text.startswith(("/", ".", "~")):
+    if not text or text.startswith(("/", ".", "~")) or text.endswith(RECIPE_SUFFIXES) or Path(text).exists():
         return False
     bare = text.partition("?")[0].rstrip("/")
     return bare.count("/") == _PATH_SLASHES or CatalogueSource().find(f"{PREFIX}{bare}") is not None

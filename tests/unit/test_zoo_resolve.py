@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UserError
+from engine.recipes import load_recipe
 from engine.runs.paths import home
 from engine.zoo import find_entry, list_entries, resolve_model, resolve_recipe, resolve_teacher
 from engine.zoo.catalogue import facts
@@ -175,6 +176,7 @@ def test_a_stub_without_its_prefix_is_told_from_a_folder_by_looking(tmp_path: Pa
     for text in (path, FAMOUS_NAME.removeprefix("zoo:")):
         with pytest.raises(UserError, match="ended in June 2025"):
             resolve_model(text)
+    assert len(load_recipe(PRUNED.removeprefix("zoo:")).modifiers) == 4
     assert resolve_model("someone/bert-base-squad-pruned90") == "someone/bert-base-squad-pruned90"
     model_folder(tmp_path / path)
     assert resolve_model(path) == tmp_path / path
