@@ -20,6 +20,7 @@ from engine.sparsify.behaviours.second_order import SecondOrderPruning
 from engine.sparsify.behaviours.teacher import TaughtBehaviour
 from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
 from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
+from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from engine.sparsify.report import layer_reports, overall_sparsity
 
 STATE_VERSION = 1
@@ -54,7 +55,8 @@ class SparsificationManager:
     def prepare(self, model: nn.Module, epoch: float = 0.0, *, state: Mapping[str, Any] | None = None) -> None:
         """Give `model` the structure it has at `epoch` (inf: when all is done), before the optimizer exists.
 
-        With the `state` of an interrupted run the structure is the one it was left in.
+        With the `state` of an interrupted run the model gets the parameters that its optimizer was made for; what was
+        dropped or put back since is left to `load_state_dict`.
         """
         for index, behaviour in enumerate(self.behaviours):
             if state is None:
@@ -182,6 +184,21 @@ class SparsificationManager:
     def quantizes(self) -> bool:
         """Whether the recipe quantizes."""
         return any(self._of(Quantization))
+
+    def calibrate(self, steps: int) -> int:
+        """Set the ranges of all quantizers by batches of the run's data and freeze them, where nothing is trained.
+
+        As many batches as the recipe says (`num_calibration_steps`), else `steps`; returns how many.
+        """
+        quantizations = list(self._of(Quantization))
+        steps = max((item.modifier.num_calibration_steps or 0 for item in quantizations), default=0) or steps
+        for _, quantizer in fake_quantizers(self._running.model):
+            quantizer.observing = True
+        if quantizations:
+            quantizations[0].calibrate(steps)
+        for behaviour in quantizations:
+            behaviour.freeze(self._running.model)
+        return steps
 
     def quantization_active(self, epoch: float) -> bool:
         """Whether the model is, or should be, quantized at `epoch`."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from engine.recipes import parse_recipe
+from engine.recipes import RecipeError, parse_recipe
 from engine.recipes.advice import warnings
 from engine.recipes.clock import epoch_at
 from engine.recipes.timeline import timeline
@@ -158,3 +158,11 @@ def test_the_timeline_tells_what_a_run_does(compatible: bool, start: str) -> Non
     for step in range(12):
         run.step(step)
         assert told.at(epoch_at(step, STEPS_PER_EPOCH)) == run.manager.sparsity()[1], step
+
+
+@pytest.mark.parametrize(("frequency", "said"), [("0.5", "whole number"), ("0", "at least 1"), ("-1", "at least 1")])
+def test_phases_of_no_whole_length_are_refused(frequency: str, said: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        parse_recipe(RECIPE.replace("update_frequency: 1", f"update_frequency: {frequency}"))
+    (problem,) = error.value.problems
+    assert said in problem.message

@@ -185,8 +185,8 @@ class ACDCPruningModifier(Modifier):
             value = getattr(self, name)
             if value != int(value):
                 yield FieldFault(name, f"must be a whole number, not {value:g}")
-        if self.update_frequency < 1:
-            yield FieldFault("update_frequency", f"must be at least 1 epoch, not {self.update_frequency:g}")
+            elif name == "update_frequency" and value < 1:
+                yield FieldFault(name, f"must be at least 1 epoch, not {value:g}")
 
 
 @dataclass(frozen=True, kw_only=True)
