@@ -1,8 +1,9 @@
 """How fast masks are made: the 72 matrices of BERT-base (85 million weights) at 90 %, beside `torch.kthvalue`.
 
-Run with ``python -m benchmarks.masks [--matrices N] [--rounds N] [--threads N]``; prints seconds and ratios, asserts
-nothing. Every line is one kind of mask on one kind of scores; its ratio is the shortest time of all masks over the
-shortest time of one `torch.kthvalue` for each matrix, on the same scores and in the same rounds.
+Run with ``python -m benchmarks.masks [--matrices N] [--rounds N] [--threads N] [--cases …]``; prints seconds and
+ratios, asserts nothing. Every line is one kind of mask on one kind of scores; its ratio is the shortest time of all
+masks over the shortest time of one `torch.kthvalue` for each matrix, on the same scores and in the same rounds. Times
+are those of the processor, so that other load does not count; none of it gains much from a second thread.
 
 Scores: `dense` (no zeros), `growing` (80 % are zero, 90 % are to be), `held` (a mask of 90 % stands already), `about
 90` (as many zeros as aimed at, give or take a few), `regrowing` (91 % are zero: the surplus is drawn by the fixed
@@ -41,13 +42,13 @@ Scores = list[torch.Tensor]
 
 
 def shortest(works: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """The shortest of `rounds` runs of each, in seconds; all run in every round, so that load strikes them alike."""
+    """The shortest of `rounds` runs of each, in seconds of the processor; all run in every round."""
     times: dict[str, float] = {}
     for _ in range(rounds):
         for name, work in works.items():
-            began = time.perf_counter()
+            began = time.process_time()
             work()
-            times[name] = min(time.perf_counter() - began, times.get(name, float("inf")))
+            times[name] = min(time.process_time() - began, times.get(name, float("inf")))
     return times
 
 

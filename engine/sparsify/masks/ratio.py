@@ -48,18 +48,20 @@ def _by_comparing(scores: npt.NDArray[np.float32], kept: int, group: int) -> npt
     size = PIECE - PIECE % group
     member = (np.arange(size) % group).astype(np.uint8)
     partners = [(member < group - distance).view(np.uint8) for distance in range(group)]
+    after_all = np.subtract(group - 1, member)
     mask = np.empty(scores.size, dtype=np.bool_)
-    values, higher, place = np.empty(size, np.float32), np.empty(size, np.bool_), np.empty(size, np.uint8)
+    higher, buffer = np.empty(size, np.bool_), np.empty(size, np.uint8)
     for start in range(0, scores.size, size):
-        count = min(size, scores.size - start)
-        value = np.abs(scores[start : start + count], out=values[:count])
-        np.subtract(group - 1, member[:count], out=place[:count])
+        value = scores[start : start + size]
+        value = value if value.min() >= 0 else np.abs(value)
+        place = buffer[: value.size]
+        place[:] = after_all[: value.size]
         for distance in range(1, group):
-            last = count - distance
+            last = value.size - distance
             # 1 where the right one is at least as high: then it stands behind, else the left one does.
             behind = np.less_equal(value[:last], value[distance:], out=higher[:last]).view(np.uint8)
             behind &= partners[distance][:last]
-            place[distance:count] += behind
+            place[distance:] += behind
             place[:last] -= behind
-        np.greater_equal(place[:count], group - kept, out=mask[start : start + count])
+        np.greater_equal(place, group - kept, out=mask[start : start + size])
     return mask

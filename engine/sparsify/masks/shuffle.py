@@ -18,6 +18,7 @@ DRAWS = 1 << 16
 """Random words looked at at a time."""
 
 Integers = npt.NDArray[np.int32]
+Booleans = npt.NDArray[np.bool_]
 
 
 # Tensors of one shape that are zero all over ask for the same shuffle again and again.
@@ -28,46 +29,46 @@ def spared_by_shuffle(count: int, pruned: int) -> Integers:
     The shuffle walks from the end and gives each place what a drawn place at or before it holds, so those places are
     settled first and the rest of the walk is left out. The result is shared: not to be written to.
     """
-    if pruned == 0:
-        return np.arange(count, dtype=np.int32)
+    if pruned in (0, count):
+        return np.arange(count - pruned, dtype=np.int32)
     drawn = _drawn_places(count, count - pruned)
-    moved_last, final = _last_draws(drawn, count)
-    moved_in = _moved_before_their_turn(drawn, final, count, pruned)
-    spared = np.concatenate([moved_last, moved_in.astype(np.int32)])
-    spared.sort()
+    places, final = _last_draws(drawn)
+    settled = _moved_before_their_turn(drawn, places, final, pruned)
+    spared = np.insert(places, np.searchsorted(places, settled), settled)
     spared.flags.writeable = False
     return spared
 
 
-def _last_draws(drawn: Integers, count: int) -> tuple[Integers, npt.NDArray[np.bool_]]:
-    """The places that were drawn at all, each once, and for each step whether its place is not drawn again."""
-    steps = np.arange(drawn.size, dtype=np.int32)
-    latest = np.empty(count, dtype=np.int32)
-    latest[drawn] = steps
-    final = latest.take(drawn) == steps
-    return drawn[final], final
+def _last_draws(drawn: Integers) -> tuple[Integers, Booleans]:
+    """The places that were drawn at all, ascending, and for each step whether its place is not drawn again."""
+    by_place = (drawn.astype(np.int64) << WORD) | np.arange(drawn.size)
+    by_place.sort()
+    places = (by_place >> WORD).astype(np.int32)
+    last = np.append(places[1:] != places[:-1], True)
+    final = np.zeros(drawn.size, dtype=np.bool_)
+    final[by_place[last] & (2**WORD - 1)] = True
+    return places[last], final
 
 
-def _moved_before_their_turn(
-    drawn: Integers, final: npt.NDArray[np.bool_], count: int, pruned: int
-) -> npt.NDArray[np.int64]:
-    """Members behind `pruned` that no draw met at home, but one where their turn had moved them to.
+def _moved_before_their_turn(drawn: Integers, places: Integers, final: Booleans, pruned: int) -> Integers:
+    """Members behind `pruned` that no draw met at home, but one where their turn had moved them to; ascending.
 
     At its turn such a member moves to the drawn place. If that is drawn again, the member is settled; if not, it is
     pruned in front of `pruned`, and behind it moves on at that place's turn.
     """
-    met = np.zeros(count - pruned, dtype=np.bool_)
-    met[drawn[drawn >= pruned] - pruned] = True
-    members = np.flatnonzero(~met) + pruned
-    steps = count - 1 - members
-    settled: list[npt.NDArray[np.int64]] = []
+    last = pruned + drawn.size - 1
+    unmet = np.ones(drawn.size, dtype=np.bool_)  # by turn
+    unmet[last - places[np.searchsorted(places, pruned) :]] = False
+    settled = [np.flatnonzero(unmet & ~final)]
+    members = np.flatnonzero(unmet & final & (drawn >= pruned))
+    turns = last - drawn[members]
     while members.size:
-        waits = final[steps]
+        waits = final[turns]
         settled.append(members[~waits])
-        places = drawn[steps[waits]]
-        behind = places >= pruned
-        members, steps = members[waits][behind], count - 1 - places[behind].astype(np.int64)
-    return np.concatenate([np.empty(0, dtype=np.int64), *settled])
+        members, turns = members[waits], turns[waits]
+        behind = drawn[turns] >= pruned
+        members, turns = members[behind], last - drawn[turns[behind]]
+    return np.sort(last - np.concatenate(settled)).astype(np.int32)
 
 
 def _drawn_places(count: int, steps: int) -> Integers:
