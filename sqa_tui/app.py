@@ -117,16 +117,22 @@ class SqaApp(App[None]):
         self.push_screen(NewRunScreen(choices=choices))
 
     def open_recipe(
-        self, source: str | None = None, *, run: Path | None = None, recipe_args: str = "", take: Take | None = None
+        self,
+        source: str | None = None,
+        *,
+        run: Path | None = None,
+        recipe_args: str = "",
+        model: str = "",
+        take: Take | None = None,
     ) -> None:
         """View and edit a recipe: `source` (a path or stub), that of a `run` directory, or one that is chosen.
 
-        `recipe_args` are values for its variables; `take` is given the recipe and the values when they are to be used,
-        without it a new run is prepared with them.
+        `recipe_args` are values for its variables, `model` is the one that it is likely for; `take` is given the recipe
+        and the values when they are to be used, without it a new run is prepared with them.
         """
         from sqa_tui.screens.recipe_opening import open_recipe
 
-        self.run_worker(open_recipe(self, source, run, recipe_args, take), exit_on_error=False, group="recipe")
+        self.run_worker(open_recipe(self, source, run, recipe_args, model, take), exit_on_error=False, group="recipe")
 
     def adopt(self, launched: Launched) -> None:
         """Reap the engine of a run when it ends; it needs nothing else from the app."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from sqa_tui.formatting import short_name
 from sqa_tui.launching import STEPS_PER_EPOCH
 from sqa_tui.recipe_reading import USUAL_EPOCHS, Question, Reading, VariableView
 from sqa_tui.widgets.form_list import FormRow
@@ -22,6 +23,8 @@ class RecipeFields:
 
     epochs: str = ""
     steps: str = ""
+    model: str = ""
+    """What is looked at besides the recipe; empty for nothing."""
     typed: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def question(self, text: str, markdown: bool) -> Question:
@@ -49,6 +52,8 @@ class RecipeFields:
         text = text.strip()
         own = replace(self, typed={}, epochs="", steps="").value(name, reading)
         kept = "" if text == own else text
+        if name == "model":
+            return replace(self, model=text)
         if name in ("epochs", "steps"):
             return replace(self, **{name: kept})  # pyright: ignore[reportArgumentType]
         variable = name.removeprefix(VARIABLE)
@@ -57,7 +62,8 @@ class RecipeFields:
 
     def rows(self, reading: Reading, variables: tuple[VariableView, ...]) -> list[FormRow]:
         """The rows of the form."""
-        return [self._epochs_row(reading), self._steps_row(), *(self._row(variable) for variable in variables)]
+        model = FormRow("model", "model", short_name(self.model), "what each pattern selects of it")
+        return [self._epochs_row(reading), self._steps_row(), model, *(self._row(variable) for variable in variables)]
 
     def _epochs_row(self, reading: Reading) -> FormRow:
         wrong = bool(self.epochs) and _number(self.epochs, MOST_EPOCHS) is None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import UserError, plain
-from engine.recipes.advice import warnings
+from engine.recipes.advice import remarks, warnings
 from engine.recipes.draft import Draft, read_draft
 from engine.recipes.problems import Problem, did_you_mean
 from engine.recipes.recipe import Recipe
@@ -53,7 +53,7 @@ class Finding:
     """Something at a place of the text; line and column count from 1, 0 where it has none."""
 
     level: str
-    """`error` or `warning`."""
+    """`error`, `warning` or `note`."""
     line: int
     column: int
     text: str
@@ -67,7 +67,7 @@ class Reading:
     """Everything that is known of one state of a recipe."""
 
     findings: tuple[Finding, ...] = ()
-    """Errors first, each kind in the order of the text."""
+    """Errors, then warnings, then notes, each in the order of the text."""
     variables: tuple[VariableView, ...] | None = None
     """None where the text is too broken to tell."""
     course: Timeline | None = None
@@ -86,7 +86,7 @@ class Reading:
     @property
     def warnings(self) -> int:
         """How many things may not be what was meant."""
-        return len(self.findings) - self.errors
+        return sum(finding.level == "warning" for finding in self.findings)
 
 
 def read(question: Question) -> Reading:
@@ -106,7 +106,7 @@ def read(question: Question) -> Reading:
     recipe = draft.recipe
     course = None if recipe is None else _course(recipe, question)
     return Reading(
-        findings=(*untaken, *_findings(draft, question.steps_per_epoch)),
+        findings=(*untaken, *_findings(draft, question)),
         variables=variables,
         course=course,
         lines=recipe.lines if recipe else (),
@@ -171,13 +171,17 @@ def _course(recipe: Recipe, question: Question) -> Timeline:
     return timeline(recipe, steps, max(round(steps * (question.epochs or own)), 1))
 
 
-def _findings(draft: Draft, steps_per_epoch: int) -> tuple[Finding, ...]:
-    if draft.recipe is None:
+def _findings(draft: Draft, question: Question) -> tuple[Finding, ...]:
+    recipe = draft.recipe
+    if recipe is None:
         return tuple(_finding("error", problem) for problem in draft.problems)
-    cannot_run = _cannot_run(draft.recipe)
-    advice = warnings(draft.recipe, steps_per_epoch=steps_per_epoch)
+    advice = warnings(recipe, steps_per_epoch=question.steps_per_epoch, epochs=question.epochs)
     in_order = sorted(advice, key=lambda problem: (problem.line, problem.column))
-    return (*cannot_run, *(_finding("warning", problem) for problem in in_order))
+    return (
+        *_cannot_run(recipe),
+        *(_finding("warning", problem) for problem in in_order),
+        *(_finding("note", problem) for problem in remarks(recipe, epochs=question.epochs)),
+    )
 
 
 def _finding(level: str, problem: Problem) -> Finding:

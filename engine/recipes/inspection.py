@@ -136,12 +136,13 @@ def inspect_model(
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"looking at {plain(model)} took too long", "check the disk it lies on") from None
-    if done.returncode:
-        raise _failure(done)
-    return msgspec.json.decode(done.stdout, type=Inspection)
+    return answer(done.returncode, done.stdout, done.stderr)
 
 
-def _failure(done: subprocess.CompletedProcess[bytes]) -> Exception:
-    said = [line for line in done.stderr.decode(errors="replace").splitlines() if line.strip()]
-    last = plain(said[-1] if said else f"it ended with code {done.returncode}").removeprefix("error: ")
-    return UserError(last) if done.returncode == EXIT_USAGE else RuntimeError(f"{PROGRAM}: {last}")
+def answer(returncode: int, out: bytes, err: bytes) -> Inspection:
+    """What the program said. Raises `UserError` for input that it refused, RuntimeError where it failed."""
+    if not returncode:
+        return msgspec.json.decode(out, type=Inspection)
+    said = [line for line in err.decode(errors="replace").splitlines() if line.strip()]
+    last = plain(said[-1] if said else f"it ended with code {returncode}").removeprefix("error: ")
+    raise UserError(last) if returncode == EXIT_USAGE else RuntimeError(f"{PROGRAM}: {last}")

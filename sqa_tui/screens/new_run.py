@@ -162,7 +162,8 @@ class NewRunScreen(BaseScreen[None]):
 
     def action_recipe(self) -> None:
         """View and edit the recipe; where there is none, choose one."""
-        self.app.open_recipe(self.choices.recipe or None, recipe_args=self.choices.variables, take=self._take_recipe)
+        form = self.choices
+        self.app.open_recipe(form.recipe or None, recipe_args=form.variables, model=form.model, take=self._take_recipe)
 
     def _take_recipe(self, chosen: ChosenRecipe) -> None:
         self._set(recipe=chosen.source, variables=chosen.arguments)

@@ -11,15 +11,16 @@ from textual.containers import Container
 from textual.content import Content
 from textual.widgets import Input, TextArea
 
+from engine.errors import plain
 from sqa_tui.actions import bindings_of
 from sqa_tui.formatting import cut_middle, short_name
 from sqa_tui.recipe_fields import RecipeFields
 from sqa_tui.recipe_files import RecipeText
 from sqa_tui.recipe_reading import Finding, Reading, VariableView, read
 from sqa_tui.screens import recipe_charts
-from sqa_tui.screens.recipe_keeping import Keeping, Take
+from sqa_tui.screens.recipe_keeping import Take
+from sqa_tui.screens.recipe_model import Inspecting
 from sqa_tui.screens.recipe_words import PANES, about, course, next_finding, pane_bar, summary, wrong
-from sqa_tui.widgets import axes
 from sqa_tui.widgets.findings_list import FindingsList
 from sqa_tui.widgets.form_list import FormList
 from sqa_tui.widgets.key_bar import KeyBar
@@ -29,14 +30,11 @@ from sqa_tui.widgets.recipe_editor import RecipeEditor
 
 DEBOUNCE_SECONDS = 0.03
 """So long nothing is typed before the text is read: a burst of keys is read once."""
-CHARTS = ("sparsity", "rate", "switches")
 WIDE = 120
 """Columns from which every pane has a place of its own."""
-STALE = "as before the problems"
-UNKNOWN = "nothing is known before the problems are mended"
 
 
-class RecipeScreen(Keeping):
+class RecipeScreen(Inspecting):
     """Edits one text. A thread reads it after every change; a reading that was overtaken is dropped."""
 
     CSS_PATH = "recipe.tcss"
@@ -44,9 +42,15 @@ class RecipeScreen(Keeping):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
     AUTO_FOCUS = "#text"
 
-    def __init__(self, document: RecipeText, fields: RecipeFields | None = None, take: Take | None = None) -> None:
-        """Show `document` with `fields` typed; `take` is given the recipe when it is to be used."""
+    def __init__(
+        self, document: RecipeText, fields: RecipeFields | None = None, take: Take | None = None, *, model: str = ""
+    ) -> None:
+        """Show `document` with `fields` typed.
+
+        `take` is given the recipe when it is to be used; `model` is offered where one may be named.
+        """
         super().__init__(document, fields or RecipeFields(), take)
+        self._offered_model = model
         self.reading: Reading | None = None
         self.pane = ""
         self._variables: tuple[VariableView, ...] = ()
@@ -62,16 +66,7 @@ class RecipeScreen(Keeping):
                 yield Lines(id="message")
             with Container(id="right"):
                 yield Lines(id="bar")
-                yield LineChart(
-                    "sparsity target",
-                    id="sparsity",
-                    value=axes.percent,
-                    tick=axes.tick_percent,
-                    bounds=(0.0, 1.0),
-                    empty="no parameter is pruned by a target",
-                )
-                yield LineChart("learning rate", id="rate", empty="not set by the recipe", from_zero=True)
-                yield LineChart("QAT, observers, teacher", id="switches", empty="none of them", from_zero=True)
+                yield from recipe_charts.charts()
                 with Container(id="values") as values:
                     values.border_title = Content("values")
                     yield FormList(id="fields")
@@ -115,29 +110,26 @@ class RecipeScreen(Keeping):
         self.reading = reading
         if reading.variables is not None:
             self._variables = reading.variables
+        self.inspect_soon()
         with self.app.batch_update():
-            self.query_one(RecipeEditor).mark(reading.findings)
-            self.query_one(FindingsList).show(reading.findings, "no problems, nothing to mention")
             self.query_one(FormList).show(self.fields.rows(reading, self._variables))
-            self._show_charts(reading)
-            self._show_title()
-            self._show_message()
+            recipe_charts.show(self.query(LineChart), reading)
             if first and reading.errors:
                 self._show_pane("problems")
-            self._show_bar()
+            self.show_findings()
 
-    def _show_charts(self, reading: Reading) -> None:
-        charts = {name: self.query_one(f"#{name}", LineChart) for name in CHARTS}
-        if reading.course is None:
-            for chart in charts.values():
-                chart.show(replace(chart.data, note=STALE if chart.data.bands else UNKNOWN))
-            return
-        charts["sparsity"].show(recipe_charts.sparsity(reading.course, reading.lines))
-        charts["rate"].show(recipe_charts.learning_rate(reading.course))
-        charts["switches"].show(recipe_charts.switches(reading.course))
+    def show_findings(self) -> None:
+        findings = self.shown.findings
+        self.query_one(RecipeEditor).mark(findings)
+        problems = self.query_one(FindingsList)
+        problems.show(findings, "no problems, nothing to mention")
+        problems.border_title = Content(" · ".join(part for part in ("problems", plain(self.model_note)) if part))
+        self._show_title()
+        self._show_message()
+        self._show_bar()
 
     def _show_title(self) -> None:
-        right = summary(self.reading, self.changed) if self.reading else ()
+        right = summary(self.shown, self.changed) if self.reading else ()
         room = self.size.width - sum(len(piece.text) for piece in right) - len(" sqa-tui  Recipe    ")
         name = self.document.origin or short_name(self.document.source) or "new"
         self.query_one(TitleBar).show(right, f"Recipe  {cut_middle(name, max(room, 0))}")
@@ -152,10 +144,10 @@ class RecipeScreen(Keeping):
         if row and row.wrong:
             return wrong(row.note, width)
         finding = self.query_one(RecipeEditor).finding_at_cursor()
-        return about(finding, width) if finding else course(self.reading) if self.reading else []
+        return about(finding, width) if finding else course(self.shown) if self.reading else []
 
     def _show_bar(self) -> None:
-        self.query_one("#bar", Lines).show([pane_bar(self.pane, self.reading or Reading())])
+        self.query_one("#bar", Lines).show([pane_bar(self.pane, self.shown)])
 
     @on(TextArea.SelectionChanged, "#text")
     def _moved(self) -> None:
@@ -204,7 +196,7 @@ class RecipeScreen(Keeping):
 
     def action_next_problem(self) -> None:
         row, column = self.query_one(RecipeEditor).cursor_location
-        found = next_finding(self.reading.findings if self.reading else (), row + 1, column + 1)
+        found = next_finding(self.shown.findings, row + 1, column + 1)
         if found is None:
             self.notify("No problem has a place in the text", markup=False)
         else:
@@ -237,6 +229,9 @@ class RecipeScreen(Keeping):
         if self.reading is None or not fields.rows:
             return
         row = fields.selected
+        if row.name == "model":
+            self._change_model()
+            return
         self._edited, self._before_edit = row.name, self.fields
         with typed.prevent(Input.Changed):
             typed.value = self.fields.value(row.name, self.reading)
@@ -244,6 +239,12 @@ class RecipeScreen(Keeping):
         typed.display = True
         typed.focus()
         self.query_one("#values").border_title = Content(f"{row.label}: Enter takes it, Esc leaves it as it was")
+
+    @work(exit_on_error=False, exclusive=True, group="change")
+    async def _change_model(self) -> None:
+        model = await self.ask_model(self._offered_model)
+        if model is not None and self.reading:
+            self._set_fields(self.fields.with_value("model", model, self.reading))
 
     @on(Input.Changed, "#value")
     def _typing(self, event: Input.Changed) -> None:

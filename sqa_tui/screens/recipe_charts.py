@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from engine.recipes.timeline import Series, Timeline
+from sqa_tui.recipe_reading import Reading
 from sqa_tui.run_view import Phase
 from sqa_tui.screens.run_charts import bands
 from sqa_tui.tracks import stairs
+from sqa_tui.widgets import axes
 from sqa_tui.widgets.chart_data import ChartData, Curve
+from sqa_tui.widgets.line_chart import LineChart
 
 GROUP_COLOURS = ("chart-1", "chart-2", "chart-3", "chart-4", "chart-5", "chart-6")
 DASHES = ("solid", "dashed", "dotted")
+STALE = "as before the problems"
+UNKNOWN = "nothing is known before the problems are mended"
+
+
+def charts() -> list[LineChart]:
+    """The charts in their order, still empty."""
+    return [
+        LineChart(
+            "sparsity target",
+            id="sparsity",
+            value=axes.percent,
+            tick=axes.tick_percent,
+            bounds=(0.0, 1.0),
+            empty="no parameter is pruned by a target",
+        ),
+        LineChart("learning rate", id="rate", empty="not set by the recipe", from_zero=True),
+        LineChart("QAT, observers, teacher", id="switches", empty="none of them", from_zero=True),
+    ]
+
+
+def show(shown: Iterable[LineChart], reading: Reading) -> None:
+    """Show a reading; where it has problems the charts stay as they were, and say so."""
+    for chart in shown:
+        if reading.course is None:
+            chart.show(replace(chart.data, note=STALE if chart.data.bands else UNKNOWN))
+        else:
+            chart.show(_DATA[chart.id or ""](reading.course, reading.lines))
 
 
 def sparsity(course: Timeline, lines: Sequence[int]) -> ChartData:
@@ -45,12 +76,12 @@ def _named(lines: Sequence[int], taken: Sequence[str]) -> str:
     return f"{name} {chr(ord('a') + again)}" if again else name
 
 
-def learning_rate(course: Timeline) -> ChartData:
+def learning_rate(course: Timeline, _lines: Sequence[int]) -> ChartData:
     """The learning rate of the optimizer's first group."""
     return _chart(course, [_curve("rate", course.learning_rate, course, "chart-3")])
 
 
-def switches(course: Timeline) -> ChartData:
+def switches(course: Timeline, _lines: Sequence[int]) -> ChartData:
     """Whether fake quantization and its observers are on, and the teacher's weight in the loss."""
     curves = [
         _switch("teacher", course.distillation, course, "chart-3", "dotted"),
@@ -78,3 +109,7 @@ def _chart(course: Timeline, curves: list[Curve | None]) -> ChartData:
     phases = tuple(Phase(phase.name, phase.start_epoch, phase.end_epoch) for phase in course.phases)
     known = tuple(curve for curve in curves if curve)
     return ChartData(known, bands(phases), end=course.total_epochs)
+
+
+_DATA = {"sparsity": sparsity, "rate": learning_rate, "switches": switches}
+"""What each chart shows, by its id."""

@@ -23,7 +23,9 @@ NEW = "new"
 """Chosen for a new recipe; no path, for that ends in .yaml or .md."""
 
 
-async def open_recipe(app: SqaApp, source: str | None, run: Path | None, recipe_args: str, take: Take | None) -> None:
+async def open_recipe(
+    app: SqaApp, source: str | None, run: Path | None, recipe_args: str, model: str, take: Take | None
+) -> None:
     """Open the recipe of a run, that of `source`, or one that is chosen; what cannot be read is told in one line."""
     try:
         document = await _document(app, source, run)
@@ -32,7 +34,7 @@ async def open_recipe(app: SqaApp, source: str | None, run: Path | None, recipe_
         return
     if document is not None:
         arguments = recipe_args or document.arguments
-        await app.push_screen(RecipeScreen(document, _fields(app, arguments), take))
+        await app.push_screen(RecipeScreen(document, _fields(app, arguments), take, model=model))
 
 
 async def _document(app: SqaApp, source: str | None, run: Path | None) -> RecipeText | None:

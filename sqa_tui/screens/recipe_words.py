@@ -34,7 +34,7 @@ def summary(reading: Reading, changed: bool) -> Line:
             Piece("  " if reading.errors else ""),
             Piece(f"! {counted(reading.warnings, 'warning')}", "state-stalled"),
         ]
-    if not reading.findings:
+    if not reading.errors and not reading.warnings:
         pieces.append(Piece("✓ no problems", "state-finished"))
     return tuple(pieces)
 
@@ -85,7 +85,7 @@ def pane_bar(current: str, reading: Reading) -> Line:
 
 def next_finding(findings: Sequence[Finding], line: int, column: int) -> Finding | None:
     """The first finding with a place after this one, then again from the top; errors before anything else."""
-    placed = [finding for finding in findings if finding.line]
+    placed = [finding for finding in findings if finding.line and finding.level != "note"]
     errors = [finding for finding in placed if finding.level == "error"]
     in_order = sorted(errors or placed, key=lambda finding: (finding.line, finding.column))
     after = [finding for finding in in_order if (finding.line, finding.column) > (line, column)]

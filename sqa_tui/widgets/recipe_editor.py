@@ -15,7 +15,7 @@ from sqa_tui.widgets.palette import Palette, app_of
 from sqa_tui.widgets.recipe_syntax import COLOURS, parts
 from sqa_tui.widgets.text_editor import TextEditor
 
-SIGNS = {"error": ("✗", "state-failed"), "warning": ("!", "state-stalled")}
+SIGNS = {"error": ("✗", "state-failed"), "warning": ("!", "state-stalled"), "note": ("·", "muted")}
 """Sign and colour of a finding's level."""
 INDENT = 2
 """Spaces of one level of a recipe."""
@@ -37,10 +37,10 @@ class RecipeEditor(TextEditor):
         return self._marks
 
     def mark(self, findings: Iterable[Finding]) -> None:
-        """Show findings at their lines in place of those before; one without a place has none here."""
+        """Show findings at their lines in place of those before; notes and what has no place are not shown here."""
         marks: dict[int, tuple[Finding, ...]] = {}
         for finding in findings:
-            if finding.line:
+            if finding.line and finding.level != "note":
                 marks[finding.line - 1] = (*marks.get(finding.line - 1, ()), finding)
         if marks != self._marks:
             self._marks = marks

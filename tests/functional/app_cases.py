@@ -92,6 +92,13 @@ def screen_words(app: App[Any]) -> str:
     return " ".join(screen_text(app).replace("▌", " ").split())
 
 
+def pane_words(app: App[Any], pane: str) -> str:
+    """What a person reads in one pane, without its lines."""
+    region = app.screen.query_one(f"#{pane}").content_region
+    rows = screen_text(app).split("\n")[region.y : region.bottom]
+    return " ".join(" ".join(row[region.x : region.right].split()) for row in rows)
+
+
 def said(app: App[Any]) -> str:
     """What the notices on the screen say."""
     return " ".join(str(toast.render()) for toast in app.screen.query(Toast))

@@ -1,0 +1,36 @@
+"""What a recipe does to a model, asked of the engine's program without waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from engine.recipes.inspection import PROGRAM, Inspection, Request, answer
+
+Command = Callable[[str], list[str]]
+
+
+def inspection_command(model: str) -> list[str]:
+    """The program that looks at a model folder or hub id."""
+    return [sys.executable, "-m", PROGRAM, model]
+
+
+async def inspect(model: str, request: Request, command: Command = inspection_command) -> Inspection:
+    """Ask the program; it is ended where nobody waits for its answer any more.
+
+    Raises:
+        UserError: it is no question-answering model, or cannot be read.
+    """
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command(model), stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        out, err = await process.communicate(msgspec.json.encode(request))
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    return answer(process.returncode or 0, out, err)
