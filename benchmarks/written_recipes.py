@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,15 +117,14 @@ def run(case: Case, model: Path, output: Path, num_grads: int) -> Outcome:
     if done.returncode:
         print(done.stdout[-2000:], done.stderr[-2000:], file=sys.stderr)
         return Outcome(done.returncode, 0, 0.0, False, seconds)
-    weights = load_file(output / "model.safetensors")
-    sparsity = zeros_of(
-        [values for name, values in weights.items() if name in set(pruned(load_recipe(recipe), weights))]
-    )
-    return Outcome(0, steps_of_newest_run(), sparsity, any("_fake_quant." in name for name in weights), seconds)
+    tensors = load_file(output / "model.safetensors")
+    weights = {name: values for name, values in tensors.items() if "_fake_quant." not in name}
+    sparsity = zeros_of([weights[name] for name in pruned(load_recipe(recipe), weights)])
+    return Outcome(0, steps_of_newest_run(), sparsity, len(weights) < len(tensors), seconds)
 
 
-def pruned(recipe: Recipe, names: Iterator[str] | dict[str, np.ndarray]) -> list[str]:
-    """Names of the encoder's matrices that a pruning modifier means; embeddings may be held, but are dense."""
+def pruned(recipe: Recipe, names: Iterable[str]) -> list[str]:
+    """Names of the matrices that a pruning modifier means; embeddings may be held, but are dense."""
     pruning = [item for item in recipe.modifiers if isinstance(item, GradualPruningModifier | ConstantPruningModifier)]
     members = [member for item in pruning for member in item.params if not isinstance(item.params, str)]
     patterns = [re.compile(member.removeprefix("re:")) for member in members] or [re.compile(EVERY_MATRIX)]

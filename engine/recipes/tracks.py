@@ -190,7 +190,7 @@ def _pruned(
     modifier: GradualPruningModifier | ACDCPruningModifier, clock: Clock, aim: Callable[[float], float]
 ) -> list[Change]:
     second_order = isinstance(modifier, OBSPruningModifier | MFACPruningModifier)
-    if clock.compatible and second_order and clock.steps_per_epoch == 1:
+    if clock.compatible and second_order and clock.steps_per_epoch == 1 < clock.total_steps:
         return []
     changes: list[Change] = [(step, aim(clock.epoch(step))) for step in clock.updates(modifier)]
     end = clock.ends(modifier)
