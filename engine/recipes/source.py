@@ -28,8 +28,8 @@ def read_source(source: str | Path) -> SourceText:
     """Find the text of a recipe.
 
     A stub (its ``zoo:`` may be missing) or a folder is resolved by `engine.zoo`, text with a line break is the recipe
-    itself, anything else is the path of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for a stub that cannot
-    be resolved.
+    itself, anything else is the path of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for
+    a stub that cannot be resolved.
     """
     if isinstance(source, str) and source.startswith("zoo:"):
         from engine.zoo import resolve_recipe

@@ -46,7 +46,9 @@ def missing(text: str, role: Role) -> Missing | None:
     stub = read_stub(text)
     if is_demo_recipe(stub.bare) or _is_here(stub, role):
         return None
-    return Missing(name=str(stub), part="recipe" if role == "recipe" else "model", source="sparsezoo")
+    if role == "recipe":
+        return Missing(name=str(stub), part="recipe", source="sparsezoo")
+    return Missing(name=stub.bare, part="model", source="sparsezoo")
 
 
 def _is_here(stub: Stub, role: Role) -> bool:

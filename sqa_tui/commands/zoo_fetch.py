@@ -41,13 +41,19 @@ def fetch_shown(names: Sequence[str], part: Part, source: str | None, *, as_json
 
 
 def fetch_missing(arguments: Mapping[str, Any]) -> bool:
-    """Fetch the stubs of a run's arguments that are not here and that a source may have; False where one failed."""
-    roles: dict[str, Role] = {"model_name_or_path": "model", "distill_teacher": "teacher", "recipe": "recipe"}
-    wanted = [found for flag, role in roles.items() if (found := missing(str(arguments.get(flag) or ""), role))]
-    by_part: dict[Part, list[str]] = {}
-    for each in wanted:
-        by_part.setdefault(each.part, []).append(each.name)
-    return all(fetch_shown(names, part, wanted[0].source) == 0 for part, names in by_part.items())
+    """Fetch the stubs of a run's arguments that are not here and that a source may have; False where one failed.
+
+    Recipes come last, for a model is fetched with its recipes.
+    """
+    return _fetch_for(arguments, model_name_or_path="model", distill_teacher="teacher") and _fetch_for(
+        arguments, recipe="recipe"
+    )
+
+
+def _fetch_for(arguments: Mapping[str, Any], **roles: Role) -> bool:
+    texts = {role: str(arguments.get(flag) or "") for flag, role in roles.items()}
+    wanted = [found for role, text in texts.items() if (found := missing(text, role)) is not None]
+    return not wanted or fetch_shown([each.name for each in wanted], wanted[0].part, wanted[0].source) == 0
 
 
 def _wait(fetches: Sequence[Fetch]) -> None:

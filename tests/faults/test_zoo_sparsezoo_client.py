@@ -7,21 +7,37 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import os
 import re
+import subprocess
+import sys
 import tarfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.errors import UserError
-from engine.zoo import Fetch, fetch, find_entry, missing, resolve_model, resolve_recipe, search, source_of, start_fetch
+from engine.zoo import (
+    Fetch,
+    fetch,
+    find_entry,
+    missing,
+    resolve_model,
+    resolve_recipe,
+    resolve_teacher,
+    search,
+    source_of,
+    start_fetch,
+)
 from engine.zoo.local import own_root
 from engine.zoo.marker import read_marker
 from engine.zoo.source import Progress
 from engine.zoo.sparsezoo import INSTALL, VERSION
+from sqa_tui.commands.zoo_fetch import fetch_missing
 from tests.zoo_servers import BROKEN_AFTER, SparseZooServer, ZooModel
 
 STUB = "zoo:nlp/question_answering/bert-base/pytorch/huggingface/squad/pruned90-none"
@@ -288,6 +304,30 @@ def test_a_name_that_leads_out_of_the_folder_is_refused(server: SparseZooServer,
         fetch(STUB, "all")
     assert not list(own_root().parent.rglob("escaped*"))
     assert nothing_counts()
+
+
+def test_what_a_run_needs_is_fetched_before_it_is_made(server: SparseZooServer):
+    recipe = f"{PRIVATE}?recipe_type=transfer-question_answering"
+    assert fetch_missing({"model_name_or_path": STUB, "distill_teacher": STUB, "recipe": recipe})
+    assert resolve_model(STUB) == resolve_teacher(STUB) == own_root() / STUB.removeprefix("zoo:") / "training"
+    assert resolve_recipe(recipe).read_bytes() == b"transfer recipe"
+    asked = len(server.requests)
+    assert fetch_missing({"model_name_or_path": STUB, "recipe": recipe})
+    assert len(server.requests) == asked
+
+
+def test_a_client_does_not_outlive_the_program_that_called_it(server: SparseZooServer):
+    server.faults.silent.add("graphql")
+    program = f"from engine.zoo import fetch; fetch({STUB!r})"
+    caller = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "SQA_ZOO_TIMEOUT": "60"})
+    while not server.requests:
+        assert caller.poll() is None
+        time.sleep(0.01)
+    children = psutil.Process(caller.pid).children(recursive=True)
+    caller.kill()
+    caller.wait()
+    assert children
+    assert psutil.wait_procs(children, timeout=20)[1] == []
 
 
 def test_a_folder_put_there_by_hand_is_not_touched(server: SparseZooServer):

@@ -15,7 +15,7 @@ from typing import Any
 
 from engine.errors import UserError, plain
 from engine.zoo.clients.child import serve
-from engine.zoo.clients.safety import check_sizes, safe_path
+from engine.zoo.clients.safety import check_room, check_sizes, safe_path
 from engine.zoo.clients.tally import Tally
 from engine.zoo.clients.transfer import Response, Wanted, download
 
@@ -109,8 +109,10 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     wanted = [file for file in listing["files"] if _is_wanted(file["path"], listing["files"], request["part"])]
     if request["part"] == "model" and _SETTINGS not in {file["path"] for file in wanted}:
         raise UserError(f"{plain(name)} on the hub has no {_SETTINGS}: it is no transformers model", "choose another")
-    check_sizes([file["size"] for file in wanted])
-    tally = Tally([file["size"] for file in wanted])
+    sizes = [file["size"] for file in wanted]
+    check_sizes(sizes)
+    check_room(staging, sizes)
+    tally = Tally(sizes)
     for file in wanted:
         path = safe_path(file["path"])
         tally.begin(path.as_posix())

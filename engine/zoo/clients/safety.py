@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 from pathlib import Path, PurePosixPath
 
@@ -42,6 +43,15 @@ def check_sizes(sizes: list[int | None]) -> None:
     largest = max((size or 0 for size in sizes), default=0)
     if largest > FILE_LIMIT or any(size is not None and size < 0 for size in sizes):
         raise UserError(f"the server lists a file of {largest} bytes", f"at most {FILE_LIMIT} are taken")
+
+
+def check_room(folder: Path, sizes: list[int | None]) -> None:
+    """Refuse what the disk has no room for; what is in `folder` already is a part of it."""
+    needed = sum(size or 0 for size in sizes) - sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        message = f"{needed / 1e6:.0f} MB are to come and {free / 1e6:.0f} MB are free at {folder}"
+        raise UserError(message, "free space, or set SQA_HOME elsewhere")
 
 
 def check_tree(folder: Path) -> None:

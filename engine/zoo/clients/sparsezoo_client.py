@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.errors import UserError, plain
 from engine.zoo.clients.child import serve
-from engine.zoo.clients.safety import UNPACKED_LIMIT, check_sizes, safe_path
+from engine.zoo.clients.safety import UNPACKED_LIMIT, check_room, check_sizes, safe_path
 from engine.zoo.clients.tally import Tally
 from engine.zoo.clients.transfer import Response, Wanted, download
 from engine.zoo.stubs import parse_stub
@@ -107,6 +107,7 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     sizes = {str(file["url"]): _file(file)["size"] for file in model.listed}
     listed = [sizes.get(file.url) for file, _ in chosen]
     check_sizes(listed)
+    check_room(staging, listed)
     _transfer_by(_Transport(staging, sizes, Tally(listed)))
     for file, folder in chosen:
         file.download(destination_path=str(folder))
