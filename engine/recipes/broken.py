@@ -51,6 +51,11 @@ def broken(error: yaml.YAMLError) -> BrokenError:
     return BrokenError(said, mark.line + 1, mark.column + 1) if mark else BrokenError(said)
 
 
+def with_line_breaks(text: str) -> str:
+    """The text with one kind of line break."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_BREAKS)
+
+
 def unreadable(text: str) -> Iterator[tuple[int, int, str]]:
     """Line, column and name of every character that YAML does not allow."""
     for found in _UNREADABLE.finditer(text):
@@ -59,5 +64,5 @@ def unreadable(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def readable(text: str) -> str:
-    """The text with blanks in place of such characters, and with one kind of line break."""
-    return _UNREADABLE.sub(" ", text.replace("\r\n", "\n").replace("\r", "\n").translate(_BREAKS))
+    """The text with blanks in place of such characters."""
+    return _UNREADABLE.sub(" ", text)

@@ -9,14 +9,15 @@ from typing import Any
 from engine.errors import UserError
 from engine.recipes.modifiers import AnyQuantizationModifier, Modifier
 from engine.recipes.order import modifier_key, stage_key
-from engine.recipes.recipe import Recipe, Stage
+from engine.recipes.recipe import MOST_MODIFIERS, Recipe, Stage
+from engine.recipes.source import LIMIT
 
 
 def compose(first: Recipe, second: Recipe) -> Recipe:
     """Put a run's recipe behind the model's: both become stages, the second begins where the first is over.
 
     What never ends in the first one ends with it, but for changes of structure (quantization, dropped layers), which
-    stay. Raises `UserError` where both have stages of one name.
+    stay. Raises `UserError` where both have stages of one name, or are too long together to be loaded again.
     """
     length = max(first.max_epochs, 0)
     before = [_ended(stage, length) for stage in _named(first, _name_of_first(second))]
@@ -25,7 +26,12 @@ def compose(first: Recipe, second: Recipe) -> Recipe:
     stages = _with_metadata([*before, *after])
     ordered = tuple(sorted(stages, key=lambda stage: stage_key(stage.modifiers)))
     composed = Recipe(text="", source=f"{first.source} + {second.source}", stages=ordered, version=second.version)
-    return replace(composed, text=composed.to_yaml())
+    text = composed.to_yaml()
+    if len(text) > LIMIT or len(composed.modifiers) > MOST_MODIFIERS:
+        raise UserError(
+            f"{first.source} and {second.source} are too long for one recipe", "shorten that of this run by patterns"
+        )
+    return replace(composed, text=text)
 
 
 def _name_of_first(second: Recipe) -> str:

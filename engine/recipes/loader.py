@@ -13,16 +13,13 @@ from engine.recipes.outline import Outline, Part, outline
 from engine.recipes.overrides import apply_overrides, parse_recipe_args
 from engine.recipes.problems import Problem, RecipeError
 from engine.recipes.reader import GiveUpError, Reader
-from engine.recipes.recipe import Recipe, Stage
+from engine.recipes.recipe import MOST_MODIFIERS, Recipe, Stage
 from engine.recipes.recovery import read_tree
 from engine.recipes.source import LIMIT, SourceText, raw_text, read_source
 from engine.recipes.variables import Scope
 
-MOST_MODIFIERS = 500
-"""A block for every matrix of BERT-large makes 150."""
-
 LINE = 300
-LONG = LIMIT // 4
+LONG = LIMIT // 12
 """From so many characters on, `LINE` counted for a modifier, a recipe is saved at once to see that it can be."""
 
 
@@ -61,6 +58,8 @@ def attempt(
         return tree.root and _read(reader, source, tree.root, arguments), reader.problems
     except GiveUpError:
         return None, reader.problems
+    except RecursionError:
+        return None, [*reader.problems, Problem(source.name, 0, 0, "is nested too deeply")]
 
 
 def _read(reader: Reader, source: SourceText, root: Node, arguments: dict[str, Any]) -> Recipe:

@@ -11,6 +11,7 @@ from engine.recipes.outline import Outline
 from engine.recipes.problems import Problem, RecipeError, did_you_mean
 from engine.recipes.reader import MOST_PROBLEMS, Reader
 from engine.recipes.scalars import scalar
+from engine.recipes.tree import DEPTH_LIMIT
 
 ORIGIN = "recipe_args"
 
@@ -62,8 +63,11 @@ def apply_overrides(reader: Reader, arguments: Mapping[str, Any], shape: Outline
         if name not in holders and name not in reader.unread:
             suggestion = did_you_mean(name, holders) or _known(holders)
             reader.problems.append(Problem(ORIGIN, 0, 0, f"the recipe has no variable '{name}'", suggestion))
-        for part in holders.get(name, []):
-            part.override(name, node_of(value, part.variables[name]))
+        try:
+            for part in holders.get(name, []):
+                part.override(name, node_of(value, part.variables[name]))
+        except RecipeError as error:
+            reader.problems += error.problems
 
 
 def _known(variables: Collection[str]) -> str:
@@ -72,7 +76,7 @@ def _known(variables: Collection[str]) -> str:
 
 def node_of(value: Any, place: Node, depth: int = 0) -> Node:
     """A value as a node at the place of the one it replaces."""
-    if depth > 20:
+    if depth > DEPTH_LIMIT:
         raise _refuse("holds too deeply nested values")
     if isinstance(value, Mapping):
         pairs = [
@@ -83,9 +87,16 @@ def node_of(value: Any, place: Node, depth: int = 0) -> Node:
     if isinstance(value, list | tuple):
         members = [node_of(member, place, depth + 1) for member in cast("list[Any]", value)]
         return Node(place.line, place.column, "", members, "list")
+    if isinstance(value, str) and unreadable(value):
+        raise _refuse("holds characters that cannot be saved")
     if value is None or isinstance(value, str | int | float):
         return Node(place.line, place.column, "", value)
     raise _refuse(f"holds a value of type {type(value).__name__}")
+
+
+def unreadable(text: str) -> bool:
+    """Whether text holds half of a character (a lone surrogate), which JSON can spell."""
+    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _refuse(message: str, suggestion: str = "") -> RecipeError:

@@ -25,6 +25,8 @@ MOST_CHARACTERS = 300_000
 """So much text may they hold together."""
 DEEPEST = 30
 """So deep may a value be nested: some levels less than a whole text, so that it can be saved."""
+MOST_LEVELS = 60
+"""So many levels of lists and variables in lists may be open at once."""
 MOST_PROBLEMS = 100
 
 
@@ -44,6 +46,7 @@ class Reader:
     notes: list[Problem] = field(default_factory=list[Problem])
     unread: set[str] = field(default_factory=set[str])
     silent: int = 0
+    level: int = 0
     read: int = 0
     characters: int = 0
 
@@ -79,13 +82,16 @@ class Reader:
         expression = expression_in(node.value) if scope else None
         if expression is None or scope is None:
             return node.value
-        value = self.evaluated(node, expression, scope)
+        value = self.evaluated(node, expression, scope, depth)
         self._count_inside(node, value, depth)
         return value
 
-    def evaluated(self, node: Node, expression: str, scope: Scope) -> Any:
-        """The value of an expression at a node; None, with a problem noted, where it has none."""
+    def evaluated(self, node: Node, expression: str, scope: Scope, depth: int = 0) -> Any:
+        """The value of an expression at a node; `UNREADABLE`, with a problem noted, where it has none."""
+        self.level += depth + 1
         try:
+            if self.level > MOST_LEVELS:
+                raise ExpressionError("variables hold each other too deeply")
             return evaluate(parse_expression(expression), scope.value)
         except AlreadyNotedError:
             self.silent += 1
@@ -96,6 +102,8 @@ class Reader:
                 self.problem(node, str(error), did_you_mean(error.name, scope.names()))
         except ExpressionError as error:
             self.problem(node, str(error))
+        finally:
+            self.level -= depth + 1
         return UNREADABLE
 
     def fields(self, node: Node, depth: int = 0) -> list[tuple[Node, Node]]:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from itertools import islice
 
-from engine.recipes.broken import BrokenError, readable, unreadable
+from engine.recipes.broken import BrokenError, readable, unreadable, with_line_breaks
 from engine.recipes.nodes import Node
 from engine.recipes.problems import Problem
 from engine.recipes.tree import parse
@@ -33,6 +33,7 @@ class Tree:
 def read_tree(text: str, name: str) -> Tree:
     """The tree of a YAML text as far as it can be read."""
     tree = Tree()
+    text = with_line_breaks(text)
     for line, column, character in islice(unreadable(text), MOST_SLIPS):
         tree.problems.append(Problem(name, line, column, f"the character {character} cannot stand in YAML", length=1))
     lines = readable(text).split("\n")

@@ -69,12 +69,13 @@ def value_text(value: Any) -> str:
 def _text(value: str) -> str:
     if _PLAIN.match(value) and value.lower() not in _WORDS and isinstance(scalar(value), str):
         return value
-    printable = value.isprintable() and value.isascii()
-    return "'" + value.replace("'", "''") + "'" if printable else '"' + "".join(map(_escaped, value)) + '"'
+    if value.isprintable():
+        return "'" + value.replace("'", "''") + "'"
+    return '"' + "".join(map(_escaped, value)) + '"'
 
 
 def _escaped(character: str) -> str:
-    if character in '"\\' or (character.isprintable() and character.isascii()):
+    if character.isprintable():
         return "\\" + character if character in '"\\' else character
     return f"\\U{ord(character):08x}"
 

@@ -10,7 +10,7 @@ from engine.recipes.expressions import AlreadyNotedError, ExpressionError, Unkno
 from engine.recipes.nodes import Node, is_alias
 from engine.recipes.reader import UNREADABLE, Reader
 
-LONGEST_CHAIN = 60
+LONGEST_CHAIN = 40
 """So many variables may be computed one from the other."""
 
 

@@ -198,7 +198,7 @@ def test_lines_count_from_the_top_of_a_markdown_file(tmp_path: Path) -> None:
     [
         ("recipe.json", b"{}", "neither a .yaml"),
         ("recipe.yaml", b"\xff\xfe\xff", "not text in UTF-8"),
-        ("recipe.yaml", b"#" * 200_000, "too long"),
+        ("recipe.yaml", b"#" * 300_000, "too long"),
         ("recipe.yaml", b"", "is empty"),
         ("recipe.yaml", b"modifiers: []\n--- \na: 1\n", "second one"),
         ("recipe.yaml", b"modifiers:\n  X: {a: 1}\n", "unknown modifier 'X'"),

@@ -45,7 +45,7 @@ def magnitude(fields: NewerFields) -> type[Modifier]:
 
 def _function(fields: NewerFields) -> Any:
     """The interpolation that a scheduler with its arguments is: powers of 1 and 3 have names here."""
-    scheduler = fields.value("update_scheduler", "cubic")
+    scheduler = str(fields.value("update_scheduler", "cubic"))
     settings = fields.value("scheduler_args", {})
     if scheduler in _POWERS:
         power = _POWERS[scheduler]
@@ -57,7 +57,7 @@ def _function(fields: NewerFields) -> Any:
         power = None
     found = next((name for name, known in _POWERS.items() if known == power), None)
     if found is None:
-        near = did_you_mean(str(scheduler), _SCHEDULERS) if scheduler not in _SCHEDULERS else ""
+        near = did_you_mean(scheduler, _SCHEDULERS) if scheduler not in _SCHEDULERS else ""
         fields.refuse(
             "update_scheduler",
             f"of {fields.name} has no counterpart here",
