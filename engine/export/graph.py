@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 import onnx
@@ -48,6 +50,31 @@ class Graph:
         self.model.graph.initializer.append(item)
         self.initializers[name] = self.model.graph.initializer[-1]
 
+    def varying(self) -> set[str]:
+        """Names of the tensors that depend on the graph's inputs."""
+        found = {item.name for item in self.model.graph.input if item.name not in self.initializers}
+        for node in self.model.graph.node:
+            if not found.isdisjoint(node.input):
+                found.update(node.output)
+        return found
+
+    def shared(self, name: str, values: _Array) -> str:
+        """The initializer of this content under `name`, or under the first free name like it; made where missing."""
+        for candidate in _names_like(name):
+            if candidate not in self.initializers:
+                self.put(candidate, values)
+                return candidate
+            found = self.array(candidate)
+            if found.dtype == values.dtype and np.array_equal(found, values):
+                return candidate
+        raise AssertionError("names never end")
+
+    def own(self, name: str, values: _Array) -> str:
+        """A new initializer under `name` or the first free name like it."""
+        free = next(candidate for candidate in _names_like(name) if candidate not in self.initializers)
+        self.put(free, values)
+        return free
+
     def rewire(self, old: str, new: str) -> None:
         """Let every reader of tensor `old` read `new`."""
         for node in self.consumers.pop(old, []):
@@ -55,6 +82,12 @@ class Graph:
                 if name == old:
                     node.input[index] = new
             self.consumers[new].append(node)
+
+    def insert_behind(self, place: onnx.NodeProto, *nodes: onnx.NodeProto) -> None:
+        """Add `nodes` in their order behind `place`."""
+        position = list(self.model.graph.node).index(place)
+        for offset, node in enumerate(nodes, start=1):
+            self.model.graph.node.insert(position + offset, node)
 
     def remove(self, *nodes: onnx.NodeProto) -> None:
         for node in nodes:
@@ -70,6 +103,11 @@ class Graph:
         for item in unread:
             self.model.graph.initializer.remove(item)
         self.refresh()
+
+
+def _names_like(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in itertools.count(1))
 
 
 def fold_identities(graph: Graph) -> None:

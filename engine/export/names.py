@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -11,6 +12,8 @@ from engine.export.graph import Graph
 
 _Array = np.ndarray
 PRODUCTS = ("MatMul", "Gemm")
+_CALL = re.compile(r"_\d+$")
+"""What the exporter adds to a module's name when it is called again."""
 
 
 def name_matrices(graph: Graph, parameters: Mapping[str, _Array]) -> None:
@@ -32,8 +35,14 @@ def name_matrices(graph: Graph, parameters: Mapping[str, _Array]) -> None:
 def parameter_of(node: onnx.NodeProto, parameters: Collection[str]) -> str | None:
     """The weight of the module that a node belongs to, by the node's scope; None where there is no such weight.
 
-    `/model/encoder/dense/MatMul` and `/model/encoder/dense/weight_fake_quant/QuantizeLinear` belong to `encoder.dense`.
+    `/model/encoder/dense/MatMul` and `/model/encoder/dense/weight_fake_quant/QuantizeLinear` belong to `encoder.dense`,
+    and so do those of its second call, `/model/encoder/dense_1/MatMul`.
     """
     scope = [part for part in node.name.split("/")[1:-1] if part]
-    owners = (scope[1:], scope[1:-1] if scope and scope[-1].endswith("fake_quant") else [])
+    once = [_CALL.sub("", part) for part in scope]
+    owners = (parts for way in (scope, once) for parts in (way[1:], way[1:-1] if _is_quantizer(way) else []))
     return next((name for owner in owners if (name := ".".join([*owner, "weight"])) in parameters), None)
+
+
+def _is_quantizer(scope: list[str]) -> bool:
+    return bool(scope) and _CALL.sub("", scope[-1]).endswith("fake_quant")

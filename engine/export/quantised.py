@@ -1,13 +1,14 @@
 """Weights of a quantised graph stored as int8.
 
 The traced graph keeps float weights and rounds them at every run (QuantizeLinear, DequantizeLinear, Transpose). Here
-the integers are stored, transposed, behind one DequantizeLinear that the runtime fuses with the product. QuantizeLinear
+the integers are stored, transposed, behind a DequantizeLinear that the runtime fuses with the product. QuantizeLinear
 divides by the scale where torch multiplies by its inverse; so torch does the rounding, and the integers in the file are
 those that were trained.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 from onnx import helper
 
 from engine.export.graph import Graph
+from engine.export.lookups import gather_channels, gather_integers
 from engine.export.names import parameter_of
 
 _Array = np.ndarray
@@ -27,34 +29,52 @@ def fold_weights(graph: Graph, parameters: Collection[str] = ()) -> int:
     `parameters` are the names of the model's weights: `X` is stored as `X_quantized`, `X_scale`, `X_zero_point`.
     """
     found = [node for node in graph.model.graph.node if node.op_type == "QuantizeLinear"]
-    weights = [node for node in found if node.input[0] in graph.initializers]
-    for node in weights:
-        _fold(graph, node, parameter_of(node, parameters) or node.input[0])
+    named = [(node, _weight_name(node, parameters)) for node in found if node.input[0] in graph.initializers]
+    calls = Counter(name for _, name in named)
+    for node, name in named:
+        _fold(graph, node, name, shared=calls[name] > 1)
     graph.prune()
-    return len(weights)
+    _make_constants_unsigned(graph)
+    graph.prune()
+    return len(calls)
+
+
+def _weight_name(quantize: onnx.NodeProto, parameters: Collection[str]) -> str:
+    own = parameter_of(quantize, parameters) if "/weight_fake_quant" in quantize.name else None
+    return own or quantize.input[0]
 
 
 def separate_zero_points(graph: Graph) -> None:
     """Give every DequantizeLinear node a zero point of its own; see `_store`."""
     for node in graph.model.graph.node:
         if node.op_type == "DequantizeLinear" and len(node.input) > 2 and node.input[2] in graph.initializers:
-            own = f"{node.output[0]}_zero_point"
-            graph.put(own, graph.array(node.input[2]))
-            node.input[2] = own
+            node.input[2] = graph.own(f"{node.output[0]}_zero_point", graph.array(node.input[2]))
     graph.prune()
 
 
-def _fold(graph: Graph, quantize: onnx.NodeProto, name: str) -> None:
+def _make_constants_unsigned(graph: Graph) -> None:
+    """Round to uint8 what no input changes: the runtime computes it once, merges it where it is equal, and takes it for
+    a weight; see `_unsigned`."""
+    varying = graph.varying()
+    for node in [node for node in graph.model.graph.node if node.op_type == "QuantizeLinear"]:
+        readers = graph.consumers[node.output[0]]
+        if node.input[0] in varying or any(reader.op_type != "DequantizeLinear" for reader in readers):
+            continue
+        zero_point = graph.own(f"{node.output[0]}_zero_point", _unsigned(graph.array(node.input[2])))
+        for one in (node, *readers):
+            one.input[2] = zero_point
+
+
+def _fold(graph: Graph, quantize: onnx.NodeProto, name: str, *, shared: bool) -> None:
+    """`shared`: the weight belongs to a module that is called more than once, and is stored once."""
     values, scale_name, zero_name = quantize.input
     axis = _axis(quantize)
     integers = quantize_as_torch(graph.array(values), graph.array(scale_name), graph.array(zero_name), axis)
     dequantize = graph.only_consumer(quantize.output[0])
     if dequantize is not None and dequantize.op_type == "Clip":
         integers, dequantize = _clip(graph, dequantize, integers)
-    stored = f"{name}_quantized"
     if dequantize is None or dequantize.op_type != "DequantizeLinear":
-        graph.put(stored, integers)
-        graph.rewire(quantize.output[0], stored)
+        graph.rewire(quantize.output[0], graph.shared(f"{name}_quantized", integers))
         graph.remove(quantize)
         return
     user = graph.only_consumer(dequantize.output[0])
@@ -62,12 +82,16 @@ def _fold(graph: Graph, quantize: onnx.NodeProto, name: str) -> None:
         integers, axis = integers.T, 1 - axis
         graph.rewire(user.output[0], dequantize.output[0])
         graph.remove(user)
-    _store(graph, dequantize, name, integers, (graph.array(scale_name), graph.array(zero_name)))
-    if graph.array(scale_name).size > 1:
+    channels = graph.array(scale_name).size > 1
+    zero_point = graph.array(zero_name)
+    if shared:
+        integers, zero_point = _unsigned(integers), _unsigned(zero_point)
+    _store(graph, dequantize, name, integers, (graph.array(scale_name), zero_point))
+    if channels:
         _set_axis(dequantize, axis)
     graph.remove(quantize)
-    if user is not None and user.op_type == "Gather" and graph.array(scale_name).size == 1:
-        _gather_integers(graph, dequantize, user, stored)
+    if user is not None and user.op_type == "Gather":
+        (gather_channels if channels else gather_integers)(graph, dequantize, user)
 
 
 def _clip(graph: Graph, clip: onnx.NodeProto, integers: _Array) -> tuple[_Array, onnx.NodeProto | None]:
@@ -78,6 +102,11 @@ def _clip(graph: Graph, clip: onnx.NodeProto, integers: _Array) -> tuple[_Array,
     return np.clip(integers, low, high), following
 
 
+def _unsigned(integers: _Array) -> _Array:
+    """int8 as uint8, 128 added: ONNX Runtime turns int8 weights into uint8 on processors without VNNI, once each."""
+    return (integers.astype(np.int16) + 128).astype(np.uint8) if integers.dtype == np.int8 else integers
+
+
 def _store(
     graph: Graph, dequantize: onnx.NodeProto, name: str, integers: _Array, parameters: tuple[_Array, _Array]
 ) -> None:
@@ -86,21 +115,13 @@ def _store(
     Shared zero points would keep ONNX Runtime from turning int8 weights into uint8 on processors without VNNI.
     """
     scale, zero_point = (values.reshape(()) if values.size == 1 else values.reshape(-1) for values in parameters)
-    for suffix, values in (("quantized", integers), ("scale", scale), ("zero_point", zero_point)):
-        graph.put(f"{name}_{suffix}", values)
+    stored = [
+        graph.shared(f"{name}_quantized", integers),
+        graph.shared(f"{name}_scale", scale),
+        graph.own(f"{name}_zero_point", zero_point),
+    ]
     del dequantize.input[:]
-    dequantize.input.extend([f"{name}_quantized", f"{name}_scale", f"{name}_zero_point"])
-
-
-def _gather_integers(graph: Graph, dequantize: onnx.NodeProto, gather: onnx.NodeProto, stored: str) -> None:
-    """Look rows up before they are dequantized: the same numbers, without a float copy of the whole table."""
-    rows = f"{gather.output[0]}_quantized"
-    result = gather.output[0]
-    gather.input[0], gather.output[0] = stored, rows
-    dequantize.input[0], dequantize.output[0] = rows, result
-    graph.remove(dequantize)
-    position = list(graph.model.graph.node).index(gather)
-    graph.model.graph.node.insert(position + 1, dequantize)
+    dequantize.input.extend(stored)
 
 
 def quantize_as_torch(values: _Array, scale: _Array, zero_point: _Array, axis: int = 0) -> _Array:

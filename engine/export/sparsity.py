@@ -78,7 +78,8 @@ def _stored(graph: Graph, tensor: str) -> _Stored | None:
         return None
     if node.op_type == "DequantizeLinear" and node.input[0] in graph.initializers:
         values, zero_point = graph.array(node.input[0]), graph.array(node.input[2])
-        shape = (1, -1) if zero_point.size > 1 else ()
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+        shape = () if zero_point.size == 1 else (-1, 1) if axis == 0 else (1, -1)
         return _Stored(values == zero_point.reshape(shape), str(values.dtype))
     inner = _stored(graph, node.input[0])
     return _Stored(inner.zeros.T, inner.dtype) if inner is not None and node.op_type == "Transpose" else inner

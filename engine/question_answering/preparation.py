@@ -35,7 +35,7 @@ from engine.recipes import Recipe, parse_recipe
 from engine.recipes.advice import warnings
 from engine.recipes.compose import compose
 from engine.recipes.phases import phases
-from engine.recipes.support import samples_gradients
+from engine.recipes.support import samples_training_data
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
@@ -95,6 +95,8 @@ def prepare(
     if manager.distils and teacher is None:
         raise UserError("the recipe distils, but there is no teacher", "give --distill_teacher MODEL, self or disable")
     state = _saved_state(checkpoint)
+    for remark in manager.remarks(model):
+        say(remark)
     manager.prepare(model, 0.0, state=state)
     windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
     questions = inputs.questions() if _evaluates(arguments) else None
@@ -123,8 +125,8 @@ def prepare(
 
 
 def _windows_to_sample(recipe: Recipe | None, inputs: Inputs) -> Windows | None:
-    """Training windows for a recipe that takes gradients where nothing is trained."""
-    wanted = inputs.arguments.data.one_shot and recipe is not None and samples_gradients(recipe)
+    """Training windows for a recipe that samples them where nothing is trained."""
+    wanted = inputs.arguments.data.one_shot and recipe is not None and samples_training_data(recipe)
     return inputs.training() if wanted and inputs.has("train") else None
 
 

@@ -17,7 +17,7 @@ from engine.question_answering.model_checks import ModelFacts
 from engine.question_answering.problem import Problem
 from engine.recipes import Recipe, RecipeError, load_recipe
 from engine.recipes.advice import warnings
-from engine.recipes.support import samples_gradients, unsupported
+from engine.recipes.support import samples_training_data, unsupported
 from engine.runs.lock import probe
 from engine.runs.paths import runs_root
 
@@ -69,7 +69,7 @@ def check_data(arguments: Mapping[str, Any], recipe: Recipe | None = None) -> li
     """Whether the questions that the tasks need can be read; files are opened, a hub's dataset is not fetched."""
     once = bool(arguments.get("one_shot"))
     needed: dict[Purpose, bool] = {
-        "train": (recipe is not None and samples_gradients(recipe)) if once else bool(arguments.get("do_train")),
+        "train": (recipe is not None and samples_training_data(recipe)) if once else bool(arguments.get("do_train")),
         "evaluate": bool(arguments.get("do_eval")) or arguments.get("eval_strategy", "no") != "no",
         "predict": bool(arguments.get("do_predict")),
     }

@@ -29,6 +29,8 @@ from engine.sparsify.parameters import prunable_parameters
 from engine.zoo.demo.publish import TEACHER, is_demo_recipe, publish
 
 _LOADING_PROMISE = 600.0
+CALIBRATION_SAMPLES = 512
+"""Windows that set the quantizers' ranges in one shot, where the recipe does not say how many batches."""
 
 
 def arguments_of(spec: RunSpec) -> EngineArguments:
@@ -76,11 +78,8 @@ def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again
     say = Announcer(recorder)
     with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
         prepared = prepare(spec, arguments, recorder, say, again)
-    if arguments.data.one_shot and prepared.trainer.manager.quantizes:
-        raise UserError(
-            "--one_shot cannot quantize: the quantizers' ranges come from training steps",
-            "train with the recipe, or take its QuantizationModifier out",
-        )
+    if arguments.data.one_shot:
+        _check_calibration(prepared)
     _evaluate_teacher(prepared)
     if arguments.data.one_shot:
         _one_shot(prepared)
@@ -175,14 +174,33 @@ def _one_shot(prepared: PreparedRun) -> None:
         optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
         manager.prepare(trainer.network, math.inf)
         source = prepared.callbacks.recipe.context.gradient_losses
-        context = TrainingContext(steps_per_epoch=1, total_steps=1, teacher="disable", gradient_losses=source)
+        context = TrainingContext(
+            steps_per_epoch=1, total_steps=1, teacher="disable", gradient_losses=source, one_shot=True
+        )
         manager.initialize(trainer.network, optimizer, context)
         manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
         manager.finalize()
         prepared.callbacks.events.report(trainer.state)
+    if manager.quantizes:
+        _calibrate(prepared)
     output = prepared.spec.output_dir
     trainer.save_model(output)
     prepared.recorder.emit("checkpoint", path=output, reason="the recipe was applied", durable=True)
+
+
+def _check_calibration(prepared: PreparedRun) -> None:
+    if prepared.trainer.manager.quantizes and prepared.callbacks.recipe.context.gradient_losses is None:
+        raise UserError(
+            "--one_shot cannot quantize without data: the quantizers' ranges come from training questions",
+            "give --train_file or --dataset_name, or take the QuantizationModifier out of the recipe",
+        )
+
+
+def _calibrate(prepared: PreparedRun) -> None:
+    """The quantizers' ranges by the training data, as no training step sets them."""
+    size = prepared.arguments.training.train_batch_size
+    steps = prepared.trainer.manager.calibrate(-(-CALIBRATION_SAMPLES // size))
+    prepared.say(f"the quantizers' ranges come from {steps} batches of {size} training windows", level="info")
 
 
 def _evaluate(prepared: PreparedRun) -> None:

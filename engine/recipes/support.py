@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.recipes.modifiers import (
     ACDCPruningModifier,
+    AnyQuantizationModifier,
     ConstantPruningModifier,
     DistillationModifier,
     EpochRangeModifier,
@@ -60,10 +61,11 @@ SUPPORTED: frozenset[type[Modifier]] = frozenset(
 """Every modifier that has a behaviour."""
 
 
-def samples_gradients(recipe: Recipe) -> bool:
-    """Whether the recipe needs training data also where nothing is trained, to take gradients of."""
+def samples_training_data(recipe: Recipe) -> bool:
+    """Whether the recipe needs training data also where nothing is trained: to take gradients of, or to calibrate
+    quantizers on."""
     return any(
-        isinstance(modifier, OBSPruningModifier)
+        isinstance(modifier, OBSPruningModifier | AnyQuantizationModifier)
         or (isinstance(modifier, MFACPruningModifier) and not modifier.use_gradient_buffering)
         for modifier in recipe.modifiers
     )

@@ -21,7 +21,8 @@ from engine.sparsify.behaviours.layers import LayerPruning
 from engine.sparsify.behaviours.quantization import Quantization
 from engine.sparsify.checkpoint_files import FOREIGN_WEIGHTS, ModelFiles, read_tensors
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
-from engine.sparsify.quantization.names import is_quantization_state, own_name
+from engine.sparsify.quantization.foreign import follow_sparseml
+from engine.sparsify.quantization.names import FOREIGN, is_quantization_state, own_name
 
 RECIPE = "recipe.yaml"
 SAID_BY_TRANSFORMERS = (OSError, ValueError, RuntimeError, KeyError, ImportError, AttributeError, TypeError)
@@ -68,8 +69,7 @@ def load_question_answering_model(
     model, missing = _dense(files, config, attn_implementation, bool(quantization))
     if recipe is not None:
         missing -= drop_layers(model, recipe, missing)
-        state = {own_name(name): tensor for name, tensor in quantization.items()}
-        _quantize(model, recipe, state, files, sparseml_compatible)
+        _quantize(model, recipe, quantization, files, sparseml_compatible)
     new = _new_parameters(model, missing, files)
     return LoadedModel(model.eval(), config, recipe, new_parameters=new)
 
@@ -164,14 +164,21 @@ def _is_inside(parameter: str, layers: list[str]) -> bool:
 
 
 def _quantize(
-    model: PreTrainedModel, recipe: Recipe, state: dict[str, torch.Tensor], files: ModelFiles, sparseml_compatible: bool
+    model: PreTrainedModel,
+    recipe: Recipe,
+    quantization: dict[str, torch.Tensor],
+    files: ModelFiles,
+    sparseml_compatible: bool,
 ) -> None:
+    state = {own_name(name): tensor for name, tensor in quantization.items()}
     for modifier in recipe.modifiers:
         if not isinstance(modifier, AnyQuantizationModifier):
             continue
         if not state and modifier.begins >= _epoch_reached(files):
             continue
         Quantization(modifier, sparseml_compatible=sparseml_compatible).convert(model)
+    if any(FOREIGN.search(name) for name in quantization):
+        follow_sparseml(model, state)
     _load_quantization_state(model, state, files)
 
 
@@ -196,7 +203,16 @@ def _load_quantization_state(model: nn.Module, state: dict[str, torch.Tensor], f
                 f"though {RECIPE} says the model is quantized",
                 "copy the whole model folder, or remove recipe.yaml to load it unquantized",
             )
-        quantizer.load_state_dict({key: tensor.reshape(()) for key, tensor in wanted.items() if tensor is not None})
+        own = quantizer.state_dict()
+        found = {key: tensor for key, tensor in wanted.items() if tensor is not None}
+        other = next((key for key, tensor in found.items() if tensor.numel() != own[key].numel()), None)
+        if other is not None:
+            raise UserError(
+                f"{plain(files.source)}: the quantization state {name}.{other} has {found[other].numel()} values, "
+                f"{RECIPE} asks for {own[other].numel()}",
+                "the weights belong to another recipe: copy the whole model folder",
+            )
+        quantizer.load_state_dict({key: tensor.reshape(own[key].shape) for key, tensor in found.items()})
 
 
 def _new_parameters(model: PreTrainedModel, missing: set[str], files: ModelFiles) -> tuple[str, ...]:

@@ -36,13 +36,15 @@ class TrainingContext:
 
     `steps_per_epoch` and `total_steps` count optimizer steps. `teacher`: a model; ``self`` for a copy of the student
     taken when distillation starts; ``disable`` to leave distillation out; None where there is none.
-    `gradient_losses`: losses for modifiers that sample gradients of their own; None where there is no data.
+    `gradient_losses`: losses for modifiers that sample gradients of their own, or calibrate; None where there is no
+    data. `one_shot`: nothing is trained, the whole recipe acts in one step.
     """
 
     steps_per_epoch: int
     total_steps: int
     teacher: Teacher = None
     gradient_losses: GradientSource | None = None
+    one_shot: bool = False
 
     @property
     def total_epochs(self) -> float:

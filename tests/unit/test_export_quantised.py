@@ -121,3 +121,73 @@ def test_a_zero_point_other_than_zero_counts_as_zero() -> None:
     (figures,) = matrix_sparsity(graph.model, {WEIGHT: weight})
     assert (figures.zeros, figures.dtype) == (4, "uint8")
     assert overall([]) is None
+
+
+def shared_graph(weight: np.ndarray, scale: np.ndarray) -> onnx.ModelProto:
+    """y = (x W') W', a square weight [out, in] that is rounded for each of two calls, as the exporter writes it."""
+    nodes: list[onnx.NodeProto] = []
+    for call, (source, result) in {"": ("x", "h"), "_1": ("h", "y")}.items():
+        quantizer = f"{SCOPE}/weight_fake_quant{call}"
+        nodes += [
+            helper.make_node("QuantizeLinear", ["w", "s", "z"], [f"q{call}"], f"{quantizer}/QuantizeLinear", axis=0),
+            helper.make_node(
+                "DequantizeLinear", [f"q{call}", "s", "z"], [f"d{call}"], f"{quantizer}/DequantizeLinear", axis=0
+            ),
+            helper.make_node("Transpose", [f"d{call}"], [f"t{call}"], f"{SCOPE}{call}/Transpose", perm=[1, 0]),
+            helper.make_node("MatMul", [source, f"t{call}"], [result], f"{SCOPE}{call}/MatMul"),
+        ]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", len(weight)]) for name in ("x", "y")]
+    zero_point = np.zeros(scale.shape, np.int8)
+    stored = [numpy_helper.from_array(item, name) for item, name in ((weight, "w"), (scale, "s"), (zero_point, "z"))]
+    graph = helper.make_graph(nodes, "shared", ends[:1], ends[1:], stored)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@pytest.mark.parametrize("scale", [np.array(0.02, np.float32), np.array([0.01, 0.02, 0.03, 0.04], np.float32)])
+def test_a_weight_that_is_called_twice_is_stored_once(scale: np.ndarray) -> None:
+    weight = np.random.default_rng(2).normal(size=(4, 4)).astype(np.float32)
+    model = shared_graph(weight, scale)
+    x = np.random.default_rng(3).normal(size=(5, 4)).astype(np.float32)
+    before = run(model, x)
+    graph = folded(model)
+    assert [name for name, item in graph.initializers.items() if len(item.dims) == 2] == [f"{WEIGHT}_quantized"]
+    # uint8: int8 weights are turned into it on some processors, which fails where one is read twice.
+    assert graph.array(f"{WEIGHT}_quantized").dtype == np.uint8
+    np.testing.assert_allclose(run(graph.model, x), before, atol=1e-5)
+    weight[0] = 0.0
+    (figures,) = matrix_sparsity(folded(shared_graph(weight, scale)).model, {WEIGHT: weight})
+    assert figures.zeros >= figures.checkpoint_zeros == 4
+
+
+def test_a_table_with_a_scale_for_each_row_is_looked_up_as_integers() -> None:
+    generator = np.random.default_rng(4)
+    table = generator.normal(size=(6, 3)).astype(np.float32)
+    scale = np.linspace(0.01, 0.05, 6, dtype=np.float32)
+    zero_point = np.array([0, -5, 7, 0, 1, -128], np.int8)
+    name = "embeddings.words.weight"
+    quantizer = "/model/embeddings/words/weight_fake_quant"
+    nodes = [
+        helper.make_node("QuantizeLinear", ["w", "s", "z"], ["q"], f"{quantizer}/QuantizeLinear", axis=0),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"], f"{quantizer}/DequantizeLinear", axis=0),
+        helper.make_node("Gather", ["d", "x"], ["y"], "/model/embeddings/words/Gather"),
+    ]
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.INT64, ["n", "m"]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "m", 3]),
+    ]
+    stored = [numpy_helper.from_array(item, key) for item, key in ((table, "w"), (scale, "s"), (zero_point, "z"))]
+    graph = Graph(
+        helper.make_model(
+            helper.make_graph(nodes, "table", ends[:1], ends[1:], stored),
+            opset_imports=[helper.make_opsetid("", 17)],
+            ir_version=8,
+        )
+    )
+    indices = np.array([[5, 0, 1], [2, 4, 3]], np.int64)
+    before = run(graph.model, indices)
+    assert fold_weights(graph, [name]) == 1
+    onnx.checker.check_model(graph.model)
+    assert "DequantizeLinear" not in {node.op_type for node in graph.model.graph.node}
+    assert graph.array(f"{name}_quantized").dtype == np.int8
+    assert "w" not in graph.initializers
+    np.testing.assert_array_equal(run(graph.model, indices), before)

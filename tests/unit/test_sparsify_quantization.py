@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +15,16 @@ from transformers import BertConfig, BertForQuestionAnswering
 
 from engine.errors import UserError
 from engine.recipes import load_recipe
+from engine.sparsify.context import TrainingContext
 from engine.sparsify.manager import SparsificationManager
-from engine.sparsify.quantization.fake_quantizer import (
+from engine.sparsify.quantization.arguments import (
     ASYMMETRIC_SIGNED,
     ASYMMETRIC_UNSIGNED,
     SYMMETRIC_SIGNED,
     SYMMETRIC_UNSIGNED,
-    FakeQuantizer,
     QuantizationArguments,
-    fake_quantizers,
 )
+from engine.sparsify.quantization.fake_quantizer import FakeQuantizer, fake_quantizers
 
 
 def _bert(layers: int = 1) -> BertForQuestionAnswering:
@@ -77,6 +79,62 @@ def test_arithmetic_and_gradients_are_those_of_torch(arguments: QuantizationArgu
         second.square().sum().backward()
         assert one.grad is not None
         assert torch.equal(one.grad, other.grad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize(
+    ("observer", "settings"),
+    [
+        ("MovingAveragePerChannelMinMaxObserver", {"per_channel": True}),
+        ("PerChannelMinMaxObserver", {"per_channel": True, "averaging_constant": None}),
+        ("MinMaxObserver", {"averaging_constant": None}),
+        ("MovingAverageMinMaxObserver", {"averaging_constant": 0.3, "limits": (-100, 90), "smallest_scale": 0.02}),
+    ],
+)
+def test_other_observers_are_those_of_torch(observer: str, settings: dict[str, Any], symmetric: bool) -> None:
+    from torch.ao import quantization
+
+    ours = FakeQuantizer(QuantizationArguments(signed=True, symmetric=symmetric, **settings), channels=7)
+    scheme = f"per_{'channel' if ours.arguments.per_channel else 'tensor'}_{'symmetric' if symmetric else 'affine'}"
+    extra: dict[str, Any] = {"averaging_constant": 0.01} if "MovingAveragePer" in observer else {}
+    if ours.arguments.limits is not None:
+        extra = {"averaging_constant": 0.3, "quant_min": -100, "quant_max": 90, "eps": 0.02}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        kind = getattr(quantization, observer)
+        theirs = quantization.FakeQuantize(kind, dtype=torch.qint8, qscheme=getattr(torch, scheme), **extra)
+    generator = torch.Generator().manual_seed(0)
+    for size in (1.0, 3.0, 0.5):
+        tensor = (torch.randn(7, 11, generator=generator) * size).requires_grad_()
+        assert torch.equal(ours(tensor), theirs(tensor))
+        assert torch.equal(ours.scale.flatten(), theirs.scale.flatten())
+        assert torch.equal(ours.zero_point.flatten(), theirs.zero_point.flatten())
+
+
+@pytest.mark.parametrize(
+    ("fields", "weights", "activations"),
+    [
+        ("weight_bits: 8, weight_qconfig_kwargs: {observer: minmaxobserver}", {"averaging_constant": None}, {}),
+        ("weight_bits: 4, weight_qconfig_kwargs: {qscheme: per_channel_affine}", {"per_channel": True}, {}),
+        ("activation_qconfig_kwargs: {symmetric: true, reduce_range: true}", {}, {"symmetric": True}),
+        (
+            "scheme: {weights: {strategy: channel}, input_activations: {num_bits: 6}}",
+            {"per_channel": True},
+            {"bits": 6},
+        ),
+        ("scheme: {weights: {kwargs: {averaging_constant: 0.5}}}", {"averaging_constant": 0.5}, {}),
+    ],
+)
+def test_settings_of_a_recipe_reach_the_quantizers(
+    fields: str, weights: dict[str, Any], activations: dict[str, Any]
+) -> None:
+    layer = _quantized(fields).qa_outputs
+    for quantizer, expected in ((layer.weight_fake_quant, weights), (layer.input_fake_quant, activations)):
+        usual = QuantizationArguments(quantizer.arguments.signed, symmetric=True)
+        told = {name: getattr(quantizer.arguments, name) for name in ("per_channel", "averaging_constant")}
+        assert told == {name: expected.get(name, getattr(usual, name)) for name in told}
+        assert expected.items() <= vars(quantizer.arguments).items()
+    assert layer.weight_fake_quant.scale.shape == ((2,) if weights.get("per_channel") else ())
 
 
 def test_constant_zero_keeps_the_smallest_scale() -> None:
@@ -202,12 +260,86 @@ def test_scheme_reaches_every_leaf_but_what_is_ignored() -> None:
     ("fields", "said"),
     [
         ("ignore: [NoSuchThing]", "NoSuchThing"),
-        ("scheme: {weights: {strategy: channel}}", "strategy"),
+        ("ignore: [LayrNorm]", "did you mean 'LayerNorm'"),
         ("submodules: [nowhere]", "no submodule nowhere"),
-        ("weight_bits: 8, weight_qconfig_kwargs: {observer: minmaxobserver}", "weight_qconfig_kwargs"),
+        ("submodules: [bert.encodr]", r"bert.encodr.*did you mean 'bert.encoder'"),
+        ("num_calibration_steps: 2", "there is no training data"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused(fields: str, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        _quantized(fields)
+    with pytest.raises(UserError) as caught:
+        _calibrated(fields, None)
+    assert re.search(said, f"{caught.value.message} {caught.value.hint}")
     assert not _places(_quantized("ignore: [NoSuchThing, bert, qa_outputs], strict: false"))
+
+
+def _calibrated(fields: str, source: Any, *, state: Any = None) -> tuple[Any, SparsificationManager]:
+    """A model in a run by a recipe of these fields, whose data come from `source`."""
+    model = _bert().train()
+    recipe = load_recipe(f"modifiers:\n  - !QuantizationModifier {{start_epoch: 0, {fields}}}\n")
+    manager = SparsificationManager(recipe)
+    manager.prepare(model, state=state)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    manager.initialize(model, optimizer, TrainingContext(steps_per_epoch=2, total_steps=4, gradient_losses=source))
+    return model, manager
+
+
+def _source(model_of: list[Any], taken: list[int]) -> Any:
+    """Losses of a model, batch n made of n's own random numbers."""
+
+    def losses(first: int, count: int, text: str) -> Iterator[torch.Tensor]:
+        assert "4" in text
+        for number in range(first, first + count):
+            taken.append(number)
+            generator = torch.Generator().manual_seed(number)
+            yield model_of[0](torch.randint(0, 50, (2, 6), generator=generator)).start_logits.mean()
+
+    return lambda title, settings: losses
+
+
+def test_calibration_sets_the_ranges_before_the_first_step_and_not_again_on_resumption() -> None:
+    holder: list[Any] = []
+    taken: list[int] = []
+
+    def source(title: str, settings: Any) -> Any:
+        assert "num_calibration_steps" in title
+        return _source(holder, taken)(title, settings)
+
+    model = _bert().train()
+    holder.append(model)
+    recipe = load_recipe("modifiers:\n  - !QuantizationModifier {start_epoch: 0, num_calibration_steps: 4}\n")
+    manager = SparsificationManager(recipe)
+    manager.prepare(model)
+    context = TrainingContext(steps_per_epoch=2, total_steps=4, gradient_losses=source)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    manager.initialize(model, torch.optim.SGD(model.parameters(), lr=0.0), context)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert taken == [0, 1, 2, 3]
+    assert model.training
+    assert all(module.training for module in model.modules())
+    assert all(quantizer.calibrated for _, quantizer in fake_quantizers(model))
+    assert all(parameter.grad is None for parameter in model.parameters())
+    ranges = [quantizer.max_val.item() for _, quantizer in fake_quantizers(model)]
+    model.eval()(torch.ones(1, 6, dtype=torch.long))
+    assert [quantizer.max_val.item() for _, quantizer in fake_quantizers(model)] == ranges
+    taken.clear()
+    _calibrated("num_calibration_steps: 4", source, state=manager.state_dict())
+    assert taken == []
+
+
+def test_calibration_waits_for_a_later_start() -> None:
+    holder: list[Any] = []
+    taken: list[int] = []
+    model = _bert().train()
+    holder.append(model)
+    recipe = load_recipe("modifiers:\n  - !QuantizationModifier {start_epoch: 1, num_calibration_steps: 4}\n")
+    manager = SparsificationManager(recipe)
+    manager.prepare(model)
+    context = TrainingContext(steps_per_epoch=1, total_steps=2, gradient_losses=_source(holder, taken))
+    manager.initialize(model, torch.optim.SGD(model.parameters(), lr=0.0), context)
+    manager.before_optimizer_step(0)
+    assert taken == []
+    manager.before_optimizer_step(1)
+    assert taken == [0, 1, 2, 3]
+    assert all(quantizer.calibrated for _, quantizer in fake_quantizers(model))

@@ -52,6 +52,10 @@ class Behaviour(Generic[AnyModifier]):
     def prepare(self, model: nn.Module, epoch: float) -> None:
         """Change the structure of `model` as it is at `epoch`, before an optimizer exists."""
 
+    def remarks(self, model: nn.Module) -> list[str]:
+        """What is worth saying before a run, about this modifier and `model`."""
+        return []
+
     def initialize(self, training: Training) -> None:
         """Meet the run; nothing is changed yet."""
         self.training = training

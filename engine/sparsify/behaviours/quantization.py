@@ -6,11 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from engine.errors import UserError
 from engine.recipes.modifiers import AnyQuantizationModifier, QuantizationModifier, SchemeQuantizationModifier
-from engine.sparsify.behaviours.base import Behaviour, Moment, behaviour_of
+from engine.sparsify.behaviours.base import Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.quantization.by_scheme import PlacementByScheme
 from engine.sparsify.quantization.by_submodules import PlacementBySubmodules
-from engine.sparsify.quantization.convert import quantize
+from engine.sparsify.quantization.calibration import calibrate
+from engine.sparsify.quantization.convert import left_in_float, quantize
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from engine.sparsify.quantization.layers import QuantizedLinear
 from engine.sparsify.quantization.placement import Placement
@@ -18,7 +20,8 @@ from engine.sparsify.quantization.placement import Placement
 
 @behaviour_of(QuantizationModifier, SchemeQuantizationModifier)
 class Quantization(Behaviour[AnyQuantizationModifier]):
-    """Converts the model at the start, freezes the observers at `disable_quantization_observer_epoch`."""
+    """Converts the model at the start, calibrates it on `num_calibration_steps` batches if there are any, and freezes
+    the observers at `disable_quantization_observer_epoch`."""
 
     phase = "qat"
 
@@ -27,10 +30,23 @@ class Quantization(Behaviour[AnyQuantizationModifier]):
         self.placement = _placement(modifier)
         self.converted = False
         self.frozen = False
+        self.waits = False
+        """Whether ranges are to be calibrated as soon as there is data."""
 
     def prepare(self, model: nn.Module, epoch: float) -> None:
         if epoch >= self.modifier.begins:
             self.convert(model)
+            self.waits = True
+
+    def initialize(self, training: Training) -> None:
+        super().initialize(training)
+        if self.waits:
+            self._calibrate_if_asked()
+
+    def remarks(self, model: nn.Module) -> list[str]:
+        kinds = left_in_float(model, self.placement)
+        products = "the products of its attention stay in float, its linear layers and embeddings are quantized"
+        return [f"{self.modifier.name}: {kind} is not known here: {products}" for kind in kinds]
 
     def convert(self, model: nn.Module) -> None:
         """Place the fake quantizers, once."""
@@ -40,11 +56,29 @@ class Quantization(Behaviour[AnyQuantizationModifier]):
 
     def update(self, moment: Moment) -> None:
         model = self.training.model
-        if moment.starts:
+        if moment.starts and not self.converted:
             self.convert(model)
+            self._calibrate_if_asked()
         if self._freezes(moment.epoch):
             self.freeze(model)
             self.say(moment, "update", f"{self.modifier.name}: observers frozen")
+
+    def calibrate(self, steps: int) -> None:
+        """Set the ranges by `steps` batches of the training data. Raises `UserError` where the run has none."""
+        source = self.training.context.gradient_losses
+        if source is None:
+            raise UserError(
+                f"{self.modifier.name}: there is no training data to calibrate the quantizers on",
+                "give --train_file or --dataset_name",
+            )
+        losses = source(f"{self.modifier.name} num_calibration_steps", {})
+        calibrate(self.training.model, losses(0, steps, f"calibrating on {steps} batches"))
+
+    def _calibrate_if_asked(self) -> None:
+        # In one shot the weights are pruned first: see the manager's `calibrate`.
+        self.waits = False
+        if self.modifier.num_calibration_steps and not self.training.context.one_shot:
+            self.calibrate(self.modifier.num_calibration_steps)
 
     def freeze(self, model: nn.Module) -> None:
         """Keep the scales as they are from now on."""

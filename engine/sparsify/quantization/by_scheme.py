@@ -10,12 +10,12 @@ from torch import nn
 from engine.errors import UserError, plain
 from engine.recipes.modifiers import QuantizationArguments as RecipeArguments
 from engine.recipes.modifiers import QuantizationScheme, SchemeQuantizationModifier
-from engine.sparsify.quantization.fake_quantizer import QuantizationArguments
-from engine.sparsify.quantization.placement import Products, Tensors, is_within
+from engine.recipes.modifiers.observers import observer_arguments
+from engine.recipes.problems import did_you_mean
+from engine.sparsify.quantization.arguments import QuantizationArguments
+from engine.sparsify.quantization.placement import PRODUCTS, Products, Tensors, is_within
 
 PASSED_OVER = ("Dropout", "Identity", "PassThrough", "Flatten", "Sequential", "ModuleList", "ModuleDict")
-PRODUCTS = "QATMatMul"
-"""The class name by which a recipe means the products of attention."""
 NOTHING = Tensors()
 
 
@@ -24,8 +24,6 @@ class PlacementByScheme:
     All integers are signed. Inputs of embeddings are indices and stay as they are."""
 
     def __init__(self, modifier: SchemeQuantizationModifier) -> None:
-        if modifier.num_calibration_steps:
-            raise UserError(f"{modifier.name}: num_calibration_steps is not supported", "remove it from the recipe")
         self.modifier = modifier
 
     def check(self, model: nn.Module) -> None:
@@ -35,9 +33,10 @@ class PlacementByScheme:
         classes = {type(module).__name__ for _, module in modules} | {PRODUCTS}
         for key in (*self.modifier.ignore, *self.modifier.scheme_overrides):
             if key not in classes and not any(is_within(name, (key,)) for name, _ in modules):
+                near = did_you_mean(key, [*classes, *(name for name, _ in modules)])
                 raise UserError(
                     f"{self.modifier.name}: {plain(key)} is no module and no class of the model",
-                    "correct the name, or set strict: false",
+                    plain(f"{near} or set strict: false") if near else "correct the name, or set strict: false",
                 )
 
     def tensors(self, name: str, module: nn.Module) -> Tensors:
@@ -47,14 +46,14 @@ class PlacementByScheme:
             return NOTHING
         weighted = isinstance(module, nn.Linear | nn.Embedding)
         return Tensors(
-            None if isinstance(module, nn.Embedding) else self._arguments(scheme.input_activations),
-            self._arguments(scheme.weights) if weighted else None,
-            self._arguments(scheme.output_activations),
+            None if isinstance(module, nn.Embedding) else _arguments(scheme.input_activations),
+            _arguments(scheme.weights) if weighted else None,
+            _arguments(scheme.output_activations),
         )
 
     def products(self, name: str, attention: nn.Module) -> Products | None:
         scheme = self._scheme(name, PRODUCTS)
-        factors = None if scheme is None else self._arguments(scheme.input_activations)
+        factors = None if scheme is None else _arguments(scheme.input_activations)
         return None if factors is None else Products(factors, replace(factors, symmetric=True), factors)
 
     def _scheme(self, name: str, kind: str) -> QuantizationScheme | None:
@@ -65,15 +64,14 @@ class PlacementByScheme:
         key = _match(name, kind, overrides)
         return self.modifier.scheme if key is None else overrides[key]
 
-    def _arguments(self, wanted: RecipeArguments | None) -> QuantizationArguments | None:
-        if wanted is None:
-            return None
-        if wanted.kwargs or wanted.strategy != "tensor":
-            raise UserError(
-                f"{self.modifier.name}: only the strategy `tensor` without kwargs is supported",
-                "quantize whole tensors in the recipe",
-            )
-        return QuantizationArguments(signed=True, symmetric=wanted.symmetric, bits=wanted.num_bits)
+
+def _arguments(wanted: RecipeArguments | None) -> QuantizationArguments | None:
+    if wanted is None:
+        return None
+    usual = QuantizationArguments(
+        signed=True, symmetric=wanted.symmetric, bits=wanted.num_bits, per_channel=wanted.strategy == "channel"
+    )
+    return replace(usual, **observer_arguments(wanted.kwargs))
 
 
 def _match(name: str, kind: str, keys: Iterable[str]) -> str | None:

@@ -1,47 +1,25 @@
-"""Fake quantization of one tensor: a moving-average range, its scale and zero point, and the rounding."""
+"""Fake quantization of one tensor: a range that follows it, its scale and zero point, and the rounding."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-AVERAGING_CONSTANT = 0.01
-SMALLEST_SCALE = float(torch.finfo(torch.float32).eps)
-
-
-@dataclass(frozen=True)
-class QuantizationArguments:
-    """Integers a tensor is rounded to: signed or not, symmetric around zero or not, and how many bits."""
-
-    signed: bool
-    symmetric: bool
-    bits: int = 8
-    reduce_range: bool = False
-
-    @property
-    def range(self) -> tuple[int, int]:
-        """Smallest and largest integer; `reduce_range` gives up one bit."""
-        bits = self.bits - 1 if self.reduce_range else self.bits
-        return (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if self.signed else (0, 2**bits - 1)
-
-
-ASYMMETRIC_UNSIGNED = QuantizationArguments(signed=False, symmetric=False)
-SYMMETRIC_UNSIGNED = QuantizationArguments(signed=False, symmetric=True)
-ASYMMETRIC_SIGNED = QuantizationArguments(signed=True, symmetric=False)
-SYMMETRIC_SIGNED = QuantizationArguments(signed=True, symmetric=True)
+from engine.sparsify.quantization.arguments import QuantizationArguments
 
 
 class FakeQuantizer(nn.Module):
-    """Rounds a tensor to the integers of `arguments` and back, per tensor, in float32, gradients straight through.
+    """Rounds a tensor to the integers of `arguments` and back, in float32, gradients straight through.
 
     While observing (training mode only, unless `observes_in_eval`) the range follows the tensor: the first tensor sets
-    it, every further one moves it by a hundredth of the difference. Before the first there is no scale, and tensors
-    pass as they are. The state holds scale, zero point, range and both switches. Arithmetic is that of
-    `torch.ao.quantization.MovingAverageMinMaxObserver` and `FakeQuantize`.
+    it, every further one moves it by a share of the difference. Before the first there is no scale, and tensors
+    pass as they are. The state holds scale, zero point, range and both switches; with `channels`, which must be given
+    where the arguments are for channels, there is a scale, zero point and range for each row of the tensor. Arithmetic
+    is that of torch's `MovingAverageMinMaxObserver`, `MovingAveragePerChannelMinMaxObserver`, `MinMaxObserver` and
+    `PerChannelMinMaxObserver` with `FakeQuantize`.
     """
 
     scale: torch.Tensor
@@ -51,7 +29,11 @@ class FakeQuantizer(nn.Module):
     observer_enabled: torch.Tensor
     fake_quant_enabled: torch.Tensor
 
-    def __init__(self, arguments: QuantizationArguments, *, observes_in_eval: bool = False) -> None:
+    def __init__(
+        self, arguments: QuantizationArguments, *, channels: int | None = None, observes_in_eval: bool = False
+    ) -> None:
+        if arguments.per_channel and channels is None:
+            raise ValueError("the number of channels is not given")
         super().__init__()
         self.arguments = arguments
         self.quant_min, self.quant_max = arguments.range
@@ -60,10 +42,11 @@ class FakeQuantizer(nn.Module):
         self._observing = True
         self._rounding = True
         self._calibrated = False
-        self.register_buffer("scale", torch.tensor(1.0))
-        self.register_buffer("zero_point", torch.tensor(0, dtype=torch.int32))
-        self.register_buffer("min_val", torch.tensor(float("inf")))
-        self.register_buffer("max_val", torch.tensor(float("-inf")))
+        shape = (channels or 0,) if arguments.per_channel else ()
+        self.register_buffer("scale", torch.ones(shape))
+        self.register_buffer("zero_point", torch.zeros(shape, dtype=torch.int32))
+        self.register_buffer("min_val", torch.full(shape, float("inf")))
+        self.register_buffer("max_val", torch.full(shape, float("-inf")))
         self.register_buffer("observer_enabled", torch.tensor(1, dtype=torch.uint8))
         self.register_buffer("fake_quant_enabled", torch.tensor(1, dtype=torch.uint8))
 
@@ -106,50 +89,60 @@ class FakeQuantizer(nn.Module):
             self._observe(values.detach())
         if not (self._rounding and self._calibrated):
             return tensor
-        rounded = torch.fake_quantize_per_tensor_affine(
-            values, self.scale, self.zero_point, self.quant_min, self.quant_max
-        )
-        return rounded.to(tensor.dtype)
+        return self._round(values).to(tensor.dtype)
+
+    def _round(self, values: torch.Tensor) -> torch.Tensor:
+        limits = (self.quant_min, self.quant_max)
+        if self.arguments.per_channel:
+            return torch.fake_quantize_per_channel_affine(values, self.scale, self.zero_point, 0, *limits)
+        return torch.fake_quantize_per_tensor_affine(values, self.scale, self.zero_point, *limits)
 
     @torch.no_grad()
     def _observe(self, values: torch.Tensor) -> None:
         if values.numel() == 0:
             return
-        low, high = torch.aminmax(values)
-        started = torch.isfinite(self.min_val)
-        self.min_val.copy_(torch.where(started, self.min_val + AVERAGING_CONSTANT * (low - self.min_val), low))
-        self.max_val.copy_(torch.where(started, self.max_val + AVERAGING_CONSTANT * (high - self.max_val), high))
+        low, high = torch.aminmax(values.flatten(1), dim=1) if self.arguments.per_channel else torch.aminmax(values)
+        share = self.arguments.averaging_constant
+        if share is None:
+            self._widen(low, high)
+        else:
+            self._move(low, high, share)
         self._follow_range()
         self._calibrated = True
+
+    def _widen(self, low: torch.Tensor, high: torch.Tensor) -> None:
+        self.min_val.copy_(torch.minimum(self.min_val, low))
+        self.max_val.copy_(torch.maximum(self.max_val, high))
+
+    def _move(self, low: torch.Tensor, high: torch.Tensor, share: float) -> None:
+        started = torch.isfinite(self.min_val)
+        self.min_val.copy_(torch.where(started, self.min_val + share * (low - self.min_val), low))
+        self.max_val.copy_(torch.where(started, self.max_val + share * (high - self.max_val), high))
 
     def _follow_range(self) -> None:
         low = self.min_val.clamp(max=0.0)
         high = self.max_val.clamp(min=0.0)
         steps = float(self.quant_max - self.quant_min)
+        smallest = self.arguments.smallest_scale
         if self.arguments.symmetric:
             scale = torch.maximum(-low, high) / (steps / 2)
-            self.scale.copy_(scale.clamp(min=SMALLEST_SCALE))
-            self.zero_point.fill_(self._middle())
+            self.scale.copy_(scale.clamp(min=smallest))
+            self.zero_point.fill_(self.arguments.middle)
             return
-        self.scale.copy_(((high - low) / steps).clamp(min=SMALLEST_SCALE))
+        self.scale.copy_(((high - low) / steps).clamp(min=smallest))
         zero_point = self.quant_min - torch.round(low / self.scale).to(torch.int32)
         self.zero_point.copy_(zero_point.clamp(self.quant_min, self.quant_max))
-
-    def _middle(self) -> int:
-        """The zero point of a symmetric range: torch rounds the middle of 0 … 255 up, that of others down."""
-        if self.arguments.signed:
-            return 0
-        return 128 if self.quant_max == 255 else self.quant_max // 2
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *arguments)
         self._observing = bool(self.observer_enabled.item())
         self._rounding = bool(self.fake_quant_enabled.item())
-        self._calibrated = bool(torch.isfinite(self.min_val).item())
+        self._calibrated = bool(torch.isfinite(self.min_val).all())
 
     def extra_repr(self) -> str:
         kind = "symmetric" if self.arguments.symmetric else "asymmetric"
-        return f"{self.quant_min}..{self.quant_max} {kind}"
+        channels = f" x {self.scale.numel()}" if self.arguments.per_channel else ""
+        return f"{self.quant_min}..{self.quant_max} {kind}{channels}"
 
 
 def fake_quantizers(model: nn.Module) -> Iterator[tuple[str, FakeQuantizer]]:

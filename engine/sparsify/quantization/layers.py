@@ -95,11 +95,18 @@ def quantize_calls(module: nn.Module, inputs: FakeQuantizer | None, output: Fake
 
 
 def _quantize_first_argument(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not (arguments and _can_be_rounded(arguments[0])):
+        return arguments
     return (_through(module.input_fake_quant, arguments[0]), *arguments[1:])  # type: ignore[arg-type]
 
 
-def _quantize_result(module: nn.Module, _: tuple[Any, ...], result: torch.Tensor) -> torch.Tensor:
-    return _through(module.output_fake_quant, result)  # type: ignore[arg-type]
+def _quantize_result(module: nn.Module, _: tuple[Any, ...], result: Any) -> Any:
+    return _through(module.output_fake_quant, result) if _can_be_rounded(result) else result  # type: ignore[arg-type]
+
+
+def _can_be_rounded(value: Any) -> bool:
+    """Indices, and several tensors at once, pass as they are."""
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _attach(layer: nn.Module, **quantizers: FakeQuantizer | None) -> None:

@@ -7,7 +7,10 @@ from typing import Protocol
 
 from torch import nn
 
-from engine.sparsify.quantization.fake_quantizer import QuantizationArguments
+from engine.sparsify.quantization.arguments import QuantizationArguments
+
+PRODUCTS = "QATMatMul"
+"""The class name by which a recipe means the products of attention."""
 
 
 @dataclass(frozen=True)

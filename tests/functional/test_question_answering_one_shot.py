@@ -1,0 +1,88 @@
+"""Quantization without training: ranges from a few batches of the training questions, then frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from engine.errors import UserError
+from engine.question_answering.preflight import build_spec, check_run, parse_light
+from engine.question_answering.training import arguments_of, run
+from engine.runs.launch import create_run
+from engine.runs.paths import RunDirectory
+from engine.runs.reader import EventReader
+from engine.runs.recorder import RunRecorder
+from engine.runs.spec import read_spec
+from engine.sparsify.checkpoint import load_question_answering_model
+from engine.sparsify.quantization.fake_quantizer import fake_quantizers
+from tests.tiny_models import write_dense
+
+RECIPE = """
+modifiers:
+  - !EpochRangeModifier {{start_epoch: 0.0, end_epoch: 2.0}}
+  - !GMPruningModifier {{params: ['re:bert.encoder.*dense.weight'], init_sparsity: 0.1, final_sparsity: 0.6,
+      start_epoch: 0, end_epoch: 1, update_frequency: 1}}
+  - !QuantizationModifier {{start_epoch: 1.0, disable_quantization_observer_epoch: 1.5,
+      quantize_linear_activations: 0, exclude_module_types: [LayerNorm]{further}}}
+"""
+LENGTHS = ["--max_seq_length", "48", "--doc_stride", "16", "--per_device_train_batch_size", "8"]
+DATA = ["--dataset_name", "facts", "--max_train_samples", "20", "--max_eval_samples", "4"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dense(tmp_path_factory.mktemp("dense") / "model", num_hidden_layers=1)
+
+
+def _line(model: Path, further: str = "") -> list[str]:
+    recipe = model.parent / "recipe.yaml"
+    recipe.write_text(RECIPE.format(further=further))
+    return ["--model_name_or_path", str(model), "--recipe", str(recipe), "--one_shot", "--use_cpu", *LENGTHS]
+
+
+def _run(*line: str) -> RunDirectory:
+    directory = create_run(slug="once", spec=build_spec(list(line)))
+    spec = read_spec(directory)
+    with RunRecorder(directory, signals=False) as recorder:
+        run(spec, arguments_of(spec), recorder)
+    return directory
+
+
+def _events(directory: RunDirectory, kind: str) -> list[dict[str, Any]]:
+    return [event for event in EventReader(directory.events_file).read() if event["kind"] == kind]
+
+
+def test_ranges_come_from_the_pruned_model_and_stay(model: Path) -> None:
+    directory = _run(*_line(model, ", num_calibration_steps: 2"), *DATA, "--do_eval", "--export")
+    assert any("2 batches of 8 training windows" in event["message"] for event in _events(directory, "alert"))
+    (evaluation,) = _events(directory, "eval")
+    assert evaluation["samples"] == 4
+    (export,) = _events(directory, "export")
+    assert export["difference"] <= export["tolerance"]
+    loaded = load_question_answering_model(str(directory.output)).model
+    weight = loaded.get_parameter("bert.encoder.layer.0.output.dense.weight").detach()
+    assert float((weight == 0).float().mean()) == pytest.approx(0.6, abs=1e-2)
+    quantizers = dict(fake_quantizers(loaded))
+    assert all(quantizer.calibrated and not quantizer.observing for quantizer in quantizers.values())
+    seen = quantizers["bert.encoder.layer.0.output.dense.weight_fake_quant"]
+    assert float(seen.max_val) == float(weight.max())
+    with torch.no_grad():
+        loaded.train()(torch.ones(1, 8, dtype=torch.long))
+    assert float(seen.max_val) == float(weight.max())
+
+
+def test_512_windows_where_the_recipe_says_nothing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.question_answering.training.CALIBRATION_SAMPLES", 20)
+    directory = _run(*_line(model), *DATA)
+    assert any("3 batches of 8 training windows" in event["message"] for event in _events(directory, "alert"))
+
+
+def test_without_training_questions_it_is_refused(model: Path) -> None:
+    line = _line(model)
+    errors = [problem for problem in check_run(parse_light(line)) if problem.level == "error"]
+    assert [problem.subject for problem in errors] == ["data"]
+    with pytest.raises(UserError, match="--one_shot cannot quantize without data"):
+        _run(*line)
