@@ -19,7 +19,7 @@ import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
 from engine.sparsify.masking import Masking, count_zeros, masked
-from engine.sparsify.masks import create_masks
+from engine.sparsify.masks import Magnitudes, create_masks
 from engine.sparsify.parameters import select_parameters
 
 SPARSITY = 0.9
@@ -70,8 +70,7 @@ def works(masking: Masking) -> dict[str, Callable[[], object]]:
 
 def renew(masking: Masking) -> None:
     """New masks of the smallest magnitudes."""
-    scores = [parameter.detach().abs() for parameter in masking.parameters]
-    masking.hold(create_masks("unstructured", scores, SPARSITY))
+    masking.hold(create_masks("unstructured", Magnitudes(masking.parameters), SPARSITY))
 
 
 def measure(name: str, config: BertConfig, arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ TYPES = [torch.float32, torch.float64, torch.bfloat16]
 
 def _held(kind: torch.dtype) -> tuple[nn.Linear, Masking, torch.Tensor]:
     layer = nn.Linear(6, 4, dtype=kind)
-    masking = Masking([("weight", layer.weight)])
+    masking = Masking(list(nn.ParameterDict({"weight": layer.weight}).named_parameters()))
     mask = torch.rand(4, 6, generator=torch.Generator().manual_seed(0)) > 0.5
     masking.hold([mask.float()])
     return layer, masking, mask

@@ -21,7 +21,7 @@ from engine.recipes.modifiers import (
 )
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.masking import Masking, count_zeros
-from engine.sparsify.masks import create_masks
+from engine.sparsify.masks import Magnitudes, create_masks
 from engine.sparsify.parameters import NamedParameters, select_parameters
 
 FROM_PARAMETER = "__FROM_PARAM__"
@@ -70,7 +70,7 @@ class ScoredPruning(MaskingBehaviour[Scored], ABC):
     """Prunes the lowest scores to the sparsity of the epoch."""
 
     @abstractmethod
-    def scores(self) -> list[torch.Tensor]:
+    def scores(self) -> Sequence[torch.Tensor]:
         """One score for each weight; the lowest are pruned."""
 
     @abstractmethod
@@ -184,8 +184,8 @@ class GradualPruning(ScoredPruning[Gradual], ABC):
 class MagnitudePruning(GradualPruning[GradualPruningModifier]):
     """Prunes the smallest weights (Zhu & Gupta 2017)."""
 
-    def scores(self) -> list[torch.Tensor]:
-        return [parameter.detach().abs() for parameter in self.masking.parameters]
+    def scores(self) -> Sequence[torch.Tensor]:
+        return Magnitudes(self.masking.parameters)
 
 
 @behaviour_of(ConstantPruningModifier)

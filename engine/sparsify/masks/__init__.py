@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from engine.sparsify.masks.create import MaskType, create_masks
+from engine.sparsify.masks.magnitudes import Magnitudes
 
-__all__ = ["MaskType", "create_masks"]
+__all__ = ["Magnitudes", "MaskType", "create_masks"]

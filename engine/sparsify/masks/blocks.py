@@ -74,7 +74,7 @@ def _means(runs: torch.Tensor) -> torch.Tensor:
 def _repeat(mask: torch.Tensor, times: int) -> torch.Tensor:
     """Each member of a mask `times` times in a row: the bytes of wide integers, the largest that divide `times`."""
     width = next(width for width in WORDS if times % width == 0)
-    words = mask.reshape(-1).to(WORDS[width]).mul_(int.from_bytes(b"\1" * width))
+    words = mask.reshape(-1).to(WORDS[width]).mul_(int.from_bytes(b"\1" * width, "little"))
     return words.unsqueeze(1).expand(-1, times // width).reshape(-1).view(torch.bool)
 
 
