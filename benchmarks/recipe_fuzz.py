@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings as python_warnings
 from collections import Counter
 from contextlib import suppress
 from typing import Any
@@ -86,6 +87,7 @@ def main() -> int:
     options = parser.parse_args()
     generator = random.Random(options.seed)
     warm_up()
+    python_warnings.simplefilter("error")
     watch, outcomes, slowest, failures = Watch(), Counter[str](), [], []
     for number in range(options.examples):
         sample = case(generator, number)

@@ -43,8 +43,10 @@ def expression_in(value: object) -> str | None:
 
 
 _ALLOWED = re.compile(r"[\w\s.+\-*/%(),=]*\Z")
-_GLUED = re.compile(r"(?<!\w)\d[\d_.]*(?:and|else|for|if|in|is|not|or)")
-"""A number run into a keyword, which Python's parser warns about on stderr."""
+_BEGINS_NUMBER = re.compile(r"(?<![\w.])\.?[0-9]")
+_NUMBER = re.compile(
+    r"0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9_]+)?"
+)
 
 _BINARY: Mapping[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: lambda left, right: left + right,
@@ -72,7 +74,7 @@ def parse_expression(text: str) -> ast.expr:
     """The syntax tree of an expression; raises `ExpressionError` for anything that is no arithmetic."""
     if len(text) > LONGEST:
         raise ExpressionError(f"expression is longer than {LONGEST} characters")
-    if not _ALLOWED.match(text) or _GLUED.search(text):
+    if not _ALLOWED.match(text) or _has_glued_number(text):
         raise ExpressionError("expression holds more than numbers, names, + - * / // ** % and brackets")
     try:
         tree = ast.parse(text, mode="eval").body
@@ -81,6 +83,12 @@ def parse_expression(text: str) -> ast.expr:
     if sum(1 for _ in ast.walk(tree)) > MOST_NODES:
         raise ExpressionError("expression is too long")
     return tree
+
+
+def _has_glued_number(text: str) -> bool:
+    """Whether a number runs into a word, which Python's parser warns about on stderr."""
+    ends = [number.end() for begin in _BEGINS_NUMBER.finditer(text) if (number := _NUMBER.match(text, begin.start()))]
+    return any(text[end : end + 1].isalnum() or text[end : end + 1] in ("_", ".") for end in ends)
 
 
 def evaluate(tree: ast.expr, lookup: Callable[[str], Any]) -> Any:

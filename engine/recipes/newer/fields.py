@@ -34,8 +34,6 @@ class NewerFields:
         """Take a field as it is under the name it has here."""
         self.words[ours] = theirs
         if theirs in self.left:
-            if self.left.pop(ours, None):
-                self.refuse(theirs, f"and {ours} of {self.name} are the same; give one of them")
             self.fields[ours] = self.left.pop(theirs)
 
     def value(self, theirs: str, otherwise: Any = None) -> Any:
@@ -47,7 +45,12 @@ class NewerFields:
         return value if value is not UNREADABLE and self.reader.noted == before else otherwise
 
     def put(self, ours: str, value: Any, theirs: str = "") -> None:
-        """Set a field of this project's modifier, at the place of the one it comes from."""
+        """Set a field of this project's modifier, at the place of the one it comes from.
+
+        Where that is not given but the field itself is, under its name here, that one counts.
+        """
+        if ours in self.left and theirs not in self.given:
+            return
         key, place = self.given.get(theirs, (self.node, self.node))
         self.fields[ours] = (key, node_of(value, place))
         if theirs:
@@ -68,7 +71,11 @@ class NewerFields:
         """What the modifier is built from; fields nobody took and the modifier does not have are problems."""
         table = kinds(modifier)
         for name, (key, value) in self.left.items():
-            if name in table and name not in self.words:
+            if name in self.fields:
+                self.reader.problem(
+                    key, f"{self.words.get(name, name)} and {name} of {self.name} are the same; give one of them"
+                )
+            elif name in table:
                 self.fields[name] = (key, value)
             else:
                 theirs = [*self.words.values(), *(known for known in table if known not in self.words)]

@@ -35,7 +35,7 @@ def magnitude(fields: NewerFields) -> type[Modifier]:
     put_targets(fields)
     fields.put("inter_func", _function(fields), "update_scheduler")
     fields.put("mask_type", _mask(fields), "mask_structure")
-    if "update_frequency" not in fields.fields:
+    if "update" not in fields.given:
         fields.put("update_frequency", -1.0)
     together = fields.value("apply_globally", False)
     if together not in (True, False):

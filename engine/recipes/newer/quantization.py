@@ -37,8 +37,9 @@ def quantization(fields: NewerFields) -> type[Modifier]:
         fields.only(name, None, why="ranges are moving averages of minimum and maximum here")
     for name in ("validate_group_size", "bypass_divisibility_checks"):
         fields.value(name)
+    overrides = _overrides(fields)
     fields.put("scheme", _UNQUANTIZED)
-    fields.put("scheme_overrides", _overrides(fields), "config_groups" if "config_groups" in given else "scheme")
+    fields.put("scheme_overrides", overrides, "config_groups" if "config_groups" in given else "scheme")
     _check_names(fields, "ignore", fields.left.get("ignore") and fields.reader.plain(given["ignore"][1], fields.scope))
     fields.put("strict", False)
     return SchemeQuantizationModifier
