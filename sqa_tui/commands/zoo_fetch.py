@@ -45,14 +45,13 @@ def fetch_missing(arguments: Mapping[str, Any]) -> bool:
 
     Recipes come last, for a model is fetched with its recipes.
     """
-    return _fetch_for(arguments, model_name_or_path="model", distill_teacher="teacher") and _fetch_for(
-        arguments, recipe="recipe"
-    )
+    models: dict[str, Role] = {"model_name_or_path": "model", "distill_teacher": "teacher"}
+    return _fetch_for(arguments, models) and _fetch_for(arguments, {"recipe": "recipe"})
 
 
-def _fetch_for(arguments: Mapping[str, Any], **roles: Role) -> bool:
-    texts = {role: str(arguments.get(flag) or "") for flag, role in roles.items()}
-    wanted = [found for role, text in texts.items() if (found := missing(text, role)) is not None]
+def _fetch_for(arguments: Mapping[str, Any], roles: Mapping[str, Role]) -> bool:
+    found = [missing(str(arguments.get(flag) or ""), role) for flag, role in roles.items()]
+    wanted = [each for each in found if each is not None]
     return not wanted or fetch_shown([each.name for each in wanted], wanted[0].part, wanted[0].source) == 0
 
 

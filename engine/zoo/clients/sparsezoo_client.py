@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import tarfile
 import types
 import warnings
 from collections.abc import Generator, Iterator, Mapping
@@ -18,37 +17,35 @@ from typing import Any
 
 from engine.errors import UserError, plain
 from engine.zoo.clients.child import serve
-from engine.zoo.clients.safety import UNPACKED_LIMIT, check_room, check_sizes, safe_path
+from engine.zoo.clients.safety import check_room, check_sizes
+from engine.zoo.clients.sparsezoo_transport import Failed, Transport, limit_time, transfer_by
 from engine.zoo.clients.tally import Tally
-from engine.zoo.clients.transfer import Response, Wanted, download
 from engine.zoo.stubs import parse_stub
 
 _NOT_NEEDED = ("geocoder", "machineid")
 """Imported by the client's analytics alone, which are off: without them nothing can look up where a user is."""
-_CONNECT_LIMIT = 4.0
+_SAMPLES = ("sample_originals", "sample_inputs", "sample_outputs", "sample_labels")
 _PARTS = {
     "model": ("training", "recipes", "model_card"),
     "recipe": ("recipes", "model_card"),
     "deployment": ("deployment", "model_card"),
-    "all": ("training", "deployment", "recipes", "model_card", "onnx_model", "sample_inputs", "sample_labels"),
+    "all": ("training", "deployment", "recipes", "model_card", "onnx_model", *_SAMPLES),
 }
 _FOLDERS = ("training", "deployment")
 
 zoo: Any = None
 requests: Any = None
-urllib3: Any = None
 
 
 def prepare() -> None:
     """Import the client, in surroundings that it can live in beside today's onnx."""
-    global zoo, requests, urllib3
+    global zoo, requests
     warnings.simplefilter("ignore")
     for name in _NOT_NEEDED:
         sys.modules[name] = types.ModuleType(name)
     _stand_in("imghdr", what=_unknown_image)
     _stand_in("onnx.mapping", TENSOR_TYPE_TO_NP_TYPE={})
     requests = importlib.import_module("requests")
-    urllib3 = importlib.import_module("urllib3")
     zoo = importlib.import_module("sparsezoo")
 
 
@@ -66,21 +63,9 @@ def _stand_in(name: str, **contents: Any) -> None:
         sys.modules[name] = module
 
 
-def _limit_time(seconds: float) -> None:
-    """Every request of the client gets a time limit: it passes none, which means for ever."""
-    adapter = requests.adapters.HTTPAdapter
-    send = adapter.send
-
-    def limited(self: Any, request: Any, **settings: Any) -> Any:
-        settings["timeout"] = (min(seconds, _CONNECT_LIMIT), seconds)
-        return send(self, request, **settings)
-
-    adapter.send = limited
-
-
 def search(request: Mapping[str, Any]) -> list[str]:
     """Stubs of a task's models."""
-    _limit_time(request["timeout"])
+    limit_time(request["timeout"])
     with _in_words(""):
         found: list[str] = []
         for task in request["tasks"]:
@@ -90,7 +75,7 @@ def search(request: Mapping[str, Any]) -> list[str]:
 
 def files(request: Mapping[str, Any]) -> dict[str, Any]:
     """What there is of a stub."""
-    _limit_time(request["timeout"])
+    limit_time(request["timeout"])
     model = _model(request["name"], Path("unused"))
     return {"files": [_file(file) for file in model.listed]}
 
@@ -98,7 +83,7 @@ def files(request: Mapping[str, Any]) -> dict[str, Any]:
 def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     """Let the client download a part into ``staging``; returns the files as they are there."""
     staging = Path(request["staging"])
-    _limit_time(request["timeout"])
+    limit_time(request["timeout"])
     model = _model(request["name"], staging)
     if request["part"] == "model" and model.training is None:
         raise UserError(f"the SparseZoo server has no training files of {request['name']}", "fetch its recipe instead")
@@ -108,7 +93,7 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     listed = [sizes.get(file.url) for file, _ in chosen]
     check_sizes(listed)
     check_room(staging, listed)
-    _transfer_by(_Transport(staging, sizes, Tally(listed)))
+    transfer_by(Transport(staging, sizes, Tally(listed)))
     for file, folder in chosen:
         file.download(destination_path=str(folder))
     return {"files": [_kept(path, staging) for path in sorted(staging.rglob("*")) if _is_content(path)]}
@@ -188,85 +173,6 @@ def _is_content(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".")
 
 
-class _Transport:
-    """Stands for the client's ``download_file``."""
-
-    def __init__(self, staging: Path, sizes: Mapping[str, int | None], tally: Tally) -> None:
-        self._staging, self._sizes, self._tally = staging, sizes, tally
-
-    def __call__(self, url_path: str, dest_path: str, **_: Any) -> None:
-        name = Path(dest_path).relative_to(self._staging).as_posix()
-        target = self._staging / safe_path(name)
-        if name.endswith(".tar.gz") and not hasattr(tarfile, "data_filter"):
-            raise _Failed(UserError(f"this Python cannot unpack {name} safely", "update it"))
-        self._tally.begin(name)
-        try:
-            size = download(Wanted(url_path, target, self._sizes.get(url_path)), _open, self._tally.at)
-        except (UserError, OSError) as error:
-            raise _Failed(error) from None
-        self._tally.end(size)
-
-
-class _Failed(BaseException):
-    """What our transport refuses; not an Exception, which the client would swallow and then sleep."""
-
-    def __init__(self, reason: Exception) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def _transfer_by(transport: _Transport) -> None:
-    for name in ("sparsezoo.objects.file", "sparsezoo.objects.directory"):
-        sys.modules[name].__dict__["download_file"] = transport
-    tarfile.TarFile.extraction_filter = staticmethod(_unpack_limited())  # pyright: ignore
-
-
-def _unpack_limited() -> Any:
-    """A filter for archives: plain files and folders below the destination, and not too much of them."""
-    left = UNPACKED_LIMIT
-
-    def allowed(member: Any, path: str) -> Any:
-        nonlocal left
-        left -= member.size
-        if not (member.isreg() or member.isdir()) or left < 0:
-            raise _Failed(UserError(f"an archive holds what is refused: {plain(member.name)}", "nothing was kept"))
-        try:
-            return tarfile.data_filter(member, path)
-        except tarfile.FilterError as error:
-            raise _Failed(
-                UserError(f"an archive holds what is refused: {plain(str(error))}", "nothing was kept")
-            ) from None
-
-    return allowed
-
-
-class _Answer:
-    def __init__(self, response: Any) -> None:
-        self.status: int = response.status_code
-        self.headers: Mapping[str, str] = response.headers
-        self._response = response
-
-    def chunks(self) -> Iterator[bytes]:
-        # Not iter_content: it keeps what has come of a piece to itself when the connection breaks in the middle of it.
-        try:
-            while piece := self._response.raw.read1(1 << 16, decode_content=True):
-                yield piece
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise ConnectionError(f"the connection broke off ({type(error).__name__})") from None
-
-
-@contextmanager
-def _open(url: str, headers: Mapping[str, str]) -> Generator[Response]:
-    try:
-        response = requests.get(url, headers=dict(headers), stream=True, allow_redirects=True)
-    except requests.exceptions.Timeout:
-        raise TimeoutError("the SparseZoo server does not answer") from None
-    except requests.exceptions.RequestException as error:
-        raise ConnectionError(str(error)) from None
-    with response:
-        yield _Answer(response)
-
-
 @contextmanager
 def _in_words(stub: str) -> Generator[None]:
     """Failures of the client as one line that says what to do."""
@@ -301,7 +207,7 @@ def main() -> int:
     def fetched(request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return fetch(request)
-        except _Failed as failed:
+        except Failed as failed:
             raise failed.reason from None
 
     return serve(prepare, {"search": search, "files": files, "fetch": fetched})
