@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual import events, work
 from textual.app import App, SystemCommand
@@ -18,6 +18,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.worker import Worker, WorkerState
 
 from engine.errors import UserError, plain
 from engine.runs.launch import EngineChildren
@@ -77,6 +78,12 @@ class SqaApp(App[None]):
             self.warn(f"settings: there is no theme {plain(self.settings.theme)}; F2 shows those there are")
         for failure in self.loaded_themes.failures:
             self.warn(f"theme {plain(failure.path.name)}: {plain(failure.reason)}")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What a worker of the app itself raised; screens tell of their own."""
+        worker = cast("Worker[object]", event.worker)  # pyright: ignore[reportUnknownMemberType]
+        if event.state is WorkerState.ERROR and worker.error is not None:
+            self.report(worker.error)
 
     def warn(self, text: str) -> None:
         """Tell something that is wrong, in one line."""
