@@ -82,8 +82,8 @@ def front_matter(text: str) -> str | None:
 
 def _read_file(path: Path, name: str) -> SourceText:
     extension = path.suffix.lower()
-    if extension not in (".yaml", ".yml", ".md"):
-        raise _problem(name, "is neither a .yaml, .yml or .md file nor the text of a recipe")
+    if extension not in (".yaml", ".yml", ".json", ".md"):
+        raise _problem(name, "is neither a .yaml, .yml, .json or .md file nor the text of a recipe")
     text = file_text(path, name)
     if extension != ".md":
         return SourceText(name, text, text)

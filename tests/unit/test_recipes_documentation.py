@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 
 from engine.recipes import parse_recipe
+from engine.recipes.expressions import LONGEST, MOST_BITS
 from engine.recipes.modifiers import Modifier
 from engine.recipes.modifiers.base import kinds, required
-from engine.recipes.modifiers.kinds import Fixed
+from engine.recipes.modifiers.kinds import LAST_EPOCH, LONGEST_PATTERN, Fixed
+from engine.recipes.modifiers.training import MOST_MILESTONES
+from engine.recipes.reader import DEEPEST, MOST_CHARACTERS, MOST_VALUES
+from engine.recipes.recipe import MOST_MODIFIERS
 from engine.recipes.registry import MODIFIERS, REFUSED
+from engine.recipes.source import LIMIT
+from engine.recipes.tree import DEPTH_LIMIT, MOST_NODES
+from engine.recipes.variables import LONGEST_CHAIN
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
 
@@ -28,6 +35,19 @@ def test_refused_modifiers_are_named() -> None:
     assert [name for name in REFUSED if f"`{name}`" not in PAGE] == []
 
 
-def test_the_example_loads() -> None:
-    example = PAGE.split("```yaml\n")[1].split("```")[0]
-    assert parse_recipe(example).max_epochs == 30
+def test_the_examples_load() -> None:
+    examples = [rest.split("```")[0] for rest in PAGE.split("```yaml\n")[1:]]
+    assert [parse_recipe(example).max_epochs for example in examples] == [30, 6]
+
+
+def test_limits_are_those_of_the_code() -> None:
+    said = PAGE.split("## Limits")[1].split("##")[0]
+    figures = (f"{LIMIT // 1024} kB", f"{MOST_NODES:,}; {MOST_VALUES:,} and {MOST_CHARACTERS:,} characters")
+    rows = (
+        f"| {MOST_MODIFIERS} |",
+        f"| {DEPTH_LIMIT}; {DEEPEST} |",
+        f"| {LONGEST_CHAIN} |",
+        f"| {LONGEST:,} characters; ",
+    )
+    further = (f"{MOST_BITS:,} bits", f"| {LONGEST_PATTERN:,} characters |", f"{LAST_EPOCH:,.0f}; {MOST_MILESTONES} |")
+    assert [figure for figure in (*figures, *rows, *further) if figure not in said] == []

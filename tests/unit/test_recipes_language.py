@@ -196,7 +196,8 @@ def test_lines_count_from_the_top_of_a_markdown_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("recipe.json", b"{}", "neither a .yaml"),
+        ("recipe.txt", b"{}", "neither a .yaml"),
+        ("recipe.json", b"{}", "holds no modifiers"),
         ("recipe.yaml", b"\xff\xfe\xff", "not text in UTF-8"),
         ("recipe.yaml", b"#" * 300_000, "too long"),
         ("recipe.yaml", b"", "is empty"),
