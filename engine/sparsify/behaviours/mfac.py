@@ -127,7 +127,7 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
             )
         collector: Collector = buffer
         if self._dense:
-            collector = FisherSums(segment.size, self._block, buffer.gradients.device)
+            collector = FisherSums(segment.size, self._block, self.masking.parameters[0].device)
             for gradient in buffer.rows:
                 collector.add(gradient)
         fisher = collector.inverse(self.modifier.damp)
