@@ -10,6 +10,8 @@ from typing import Any
 from engine.zoo.source import OnProgress, Progress
 
 _WINDOW = 5.0
+_SHORTEST = 0.5
+"""Of less time no speed can be told: the first files are small."""
 
 
 class Speedometer:
@@ -53,4 +55,4 @@ class Speedometer:
 
     def _speed(self) -> float:
         (begin, before), (end, done) = self._points[0], self._points[-1]
-        return (done - before) / (end - begin) if end > begin else 0.0
+        return (done - before) / (end - begin) if end - begin > _SHORTEST else 0.0

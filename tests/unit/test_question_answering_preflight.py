@@ -233,5 +233,10 @@ def test_hub_ids_that_may_be_folders(files: Path, monkeypatch: pytest.MonkeyPatc
     assert worst(check(files, model_name_or_path="somebody/bert"), "model")[0] == "ok"
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert worst(check(files, model_name_or_path="somebody/bert"), "model")[0] == "error"
-    (files / "hub" / "models--somebody--bert" / "snapshots" / "abc").mkdir(parents=True)
+    snapshot = files / "hub" / "models--somebody--bert" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    level, message = worst(check(files, model_name_or_path="somebody/bert"), "model")
+    assert (level, "only a part of it" in message) == ("error", True)
+    (snapshot / "model.safetensors").write_bytes(b"0")
     assert worst(check(files, model_name_or_path="somebody/bert"), "model")[0] == "ok"
