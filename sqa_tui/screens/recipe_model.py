@@ -50,7 +50,7 @@ class Inspecting(Keeping):
     def inspect_soon(self) -> None:
         """Look at the model, if there is one, when nothing changes for a while."""
         self.forget_model()
-        self.workers.cancel_group(self, INSPECT)
+        self.workers.cancel_group(self, INSPECT)  # pyright: ignore[reportUnknownMemberType]
         if self.fields.model and self.reading and self.reading.course:
             self._inspect(self.reading, self.fields.model)
 

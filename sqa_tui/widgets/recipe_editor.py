@@ -8,6 +8,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
+from textual.geometry import Region
 from textual.strip import Strip
 
 from sqa_tui.recipe_reading import Finding
@@ -25,6 +26,8 @@ class RecipeEditor(TextEditor):
     """A text with line numbers whose gutter tells problems; marking them moves nothing."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        self._painted: dict[int, Strip] = {}
+        self._compares = False
         # The style of the caret's line would cover the colours of its text.
         super().__init__(id=id, soft_wrap=False, show_line_numbers=True, highlight_cursor_line=False)
         self.indent_width = INDENT
@@ -76,6 +79,30 @@ class RecipeEditor(TextEditor):
         self._replace_via_keyboard(f"\n{indent}", start, end)
 
     # drawing
+
+    def refresh(
+        self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False
+    ) -> RecipeEditor:
+        # A text area paints all of itself at every key; over a slow line that is ten times the bytes.
+        if regions or layout or recompose or not repaint or not self._painted:
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        if not self._compares:
+            # Compared when the key is dealt with: until then the text area remembers lines as they were.
+            self._compares = True
+            self.call_next(self._refresh_changed)
+        return self
+
+    def _refresh_changed(self) -> None:
+        self._compares = False
+        width, height = self.size
+        changed = [y for y in range(height) if self.render_line(y) != self._painted.get(y)]
+        if changed:
+            super().refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        for y in range(crop.y, crop.bottom):
+            self._painted[y] = self.render_line(y)
+        return super().render_lines(crop)
 
     def notify_style_update(self) -> None:
         self._colours = None
