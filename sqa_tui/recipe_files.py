@@ -13,7 +13,7 @@ from engine.runs.spec import read_spec
 from engine.zoo import is_stub, resolve_recipe
 from sqa_tui.paths import user_recipes
 
-SUFFIXES = (".yaml", ".yml", ".md")
+SUFFIXES = (".yaml", ".yml", ".json", ".md")
 LONGEST_NAME = 80
 FORBIDDEN = '/\\:*?"<>|'
 """Characters that a file's name cannot have everywhere."""
@@ -54,7 +54,7 @@ def read_recipe(source: str) -> RecipeText:
     if is_stub(source) or path.is_dir():
         path = resolve_recipe(source)
     elif path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"{plain(source)} is no recipe", "name a .yaml, .yml or .md file or a zoo stub")
+        raise UserError(f"{plain(source)} is no recipe", "name a .yaml, .yml, .json or .md file or a zoo stub")
     return RecipeText(source, file_text(path, source), _name_of(source, path), path.suffix.lower() == ".md")
 
 
