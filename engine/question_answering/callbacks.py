@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from engine.question_answering.failures import StoppedError, TrainingFailure
+from engine.question_answering.gradient_batches import SAMPLING_PROMISE
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.control import ControlRequest
@@ -79,15 +80,22 @@ class RecipeCallback(TrainerCallback):
     def whole_or_undone(self) -> Generator[None]:
         """Where the run is asked to stop inside, leave a checkpoint of how it was before the step.
 
-        Without one (the step is the first after a start) nothing has been trained that is not in a checkpoint.
+        The first step after a start needs none: nothing has been trained that is not in a checkpoint. A step that
+        samples gradients, and works out what they tell, is given more time until it must report.
         """
+        manager, recorder = self.trainer.manager, self.trainer.recorder
+        if slow := manager.will_sample(self.trainer.state.global_step):
+            recorder.promise(SAMPLING_PROMISE)
         try:
             yield
         except StoppedError:
-            if self._before is not None and self.trainer.manager.roll_back(self._before[0]):
+            if self._before is not None and manager.roll_back(self._before[0]):
                 self._before[1].restore()
                 self.trainer._save_checkpoint(self.trainer.model, None)
             raise
+        finally:
+            if slow:
+                recorder.promise()
 
     def _watch_precision(self, state: TrainerState) -> None:
         epoch = epoch_at(state.global_step, self.context.steps_per_epoch)

@@ -20,8 +20,8 @@ from engine.sparsify.context import GradientLosses
 if TYPE_CHECKING:
     from engine.question_answering.trainer import QuestionAnsweringTrainer
 
-_PROMISE = 900.0
-"""Seconds within which one batch is expected to be done."""
+SAMPLING_PROMISE = 900.0
+"""Seconds within which a batch is expected to be done, and the inverses of what a pass over the batches told."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class GradientBatches:
 
     def _losses(self, order: BatchOrder, first: int, count: int, text: str, /) -> Generator[torch.Tensor]:
         recorder, step = self.trainer.recorder, self.trainer.state.global_step
-        with recorder.phase("sample", text, promise=_PROMISE, step=step):
+        with recorder.phase("sample", text, promise=SAMPLING_PROMISE, step=step):
             for position in range(first, first + count):
                 self.listen()
                 if recorder.stop_requested:
