@@ -16,13 +16,15 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Nothing a test does may reach a network.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+os.environ.pop("SPARSEZOO_API_URL", None)
 
 
 @pytest.fixture(autouse=True)
 def isolated_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh SQA_HOME for every test: no test sees a user's runs, and none leaves any behind."""
+    """A fresh SQA_HOME for every test: no test sees a user's runs and models, and none leaves any behind."""
     home = tmp_path_factory.mktemp("sqa-home")
     monkeypatch.setenv("SQA_HOME", str(home))
+    monkeypatch.setenv("HF_HUB_CACHE", str(home / "hub"))
     return home
 
 

@@ -60,9 +60,10 @@ class LocalSource(FixedSource):
 
     def state(self) -> State:
         """``ready`` with the roots, or ``empty`` with where to put models."""
-        there = [root for root in roots() if root.is_dir()]
-        if there:
-            return State("ready", ", ".join(str(root) for root in there))
+        there = [str(root) for root in roots() if root.is_dir()]
+        absent = [f"{root} is not there" for root in roots()[1:] if not root.is_dir()]
+        if there or absent:
+            return State("ready" if there else "empty", ", ".join([*there, *absent]))
         hint = f"put models in the SparseZoo layout under {own_root()} or name other roots in {ROOTS_VARIABLE}"
         return State("empty", hint)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -35,10 +36,28 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table without borders; the columns named in `right` are aligned to the right."""
+    """A table without borders; the columns named in `right` are aligned to the right.
+
+    Where nobody watches lines are whole, however long; on a terminal they are cut at its width.
+    """
+    if not sys.stdout.isatty():
+        _print_lines(columns, rows, right)
+        return
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(plain(cell)) for cell in row))
     console().print(table)
+
+
+def _print_lines(columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str]) -> None:
+    """The table for programs and files; of ten thousand rows too at once."""
+    lines = [list(columns), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (
+            " " * (width - cell_len(cell)) + cell if name in right else cell + " " * (width - cell_len(cell))
+            for name, cell, width in zip(columns, line, widths, strict=True)
+        )
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")

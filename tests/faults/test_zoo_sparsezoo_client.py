@@ -33,6 +33,7 @@ from engine.zoo import (
     source_of,
     start_fetch,
 )
+from engine.zoo.card import show
 from engine.zoo.local import own_root
 from engine.zoo.marker import read_marker
 from engine.zoo.source import Progress
@@ -98,6 +99,9 @@ def test_search_lists_what_the_server_has_with_the_facts_that_are_known(server: 
     assert (found[STUB].f1, found[STUB].source) == (88.42, "catalogue")
     assert (found[PRIVATE].source, found[PRIVATE].architecture) == ("sparsezoo", "bert-base")
     assert 'task: "question_answering"' in server.queries[0]
+    card = show(PRIVATE, online=True)
+    assert {(file.path, file.size) for file in card.files} >= {("recipe.md", 12), ("training/pytorch_model.bin", 5120)}
+    assert card.advice == (f"fetch it: sqa-tui zoo fetch {PRIVATE}",)
 
 
 def test_a_model_is_fetched_with_its_recipes_and_then_serves_both_names(server: SparseZooServer):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.zoo import Entry, find_entry, list_entries, resolve_model
+from engine.zoo import Entry, find_entry, list_entries, resolve_model, source_of
 from engine.zoo.entry import Entry as ZooEntry
 from engine.zoo.filters import Query, select
 from engine.zoo.local import own_root
@@ -60,6 +60,12 @@ def test_the_first_root_wins_and_loops_of_links_end(roots: tuple[Path, Path]):
     assert set(found) == {STUB, str(second / "mine"), str(second / "link")}
     assert found[STUB].layers == 6
     assert found[STUB].path == first / STUB.removeprefix("zoo:")
+
+
+def test_a_root_that_is_not_there_is_said(roots: tuple[Path, Path]):
+    roots[0].mkdir()
+    state = source_of("local").state()
+    assert state == ("ready", f"{roots[0]}, {roots[1]} is not there")
 
 
 def test_a_list_follows_the_disk(roots: tuple[Path, Path]):
