@@ -93,9 +93,14 @@ def _charts(recipe: Recipe, course: Timeline, width: int, height: int) -> Iterat
     share = (axes.percent, axes.tick_percent)
     charts = [
         (recipe_charts.sparsity(course, recipe.lines), Look("sparsity", *share, ""), (0.0, 1.0), height),
-        (recipe_charts.learning_rate(course), Look("learning rate", axes.number, axes.number, ""), None, height),
         (
-            recipe_charts.switches(course),
+            recipe_charts.learning_rate(course, recipe.lines),
+            Look("learning rate", axes.number, axes.number, ""),
+            None,
+            height,
+        ),
+        (
+            recipe_charts.switches(course, recipe.lines),
             Look("quantization, teacher", axes.tick_number, axes.tick_number, ""),
             None,
             min(height, SWITCHES_HEIGHT),
