@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from engine.errors import UserError, plain
-from engine.zoo.catalogue import SERVICE_ENDED, Fact, facts
+from engine.zoo.card_facts import CardFact, card_facts
+from engine.zoo.catalogue import SERVICE_ENDED, Fact, fact_of
 from engine.zoo.demo.publish import is_demo_recipe, train_command
 from engine.zoo.entry import Entry, may_teach
 from engine.zoo.folder import recipes
 from engine.zoo.local import own_root
-from engine.zoo.marker import read_marker
 from engine.zoo.source import ZooFile, files_in
 from engine.zoo.sources import find_entry, find_folder, read_name, read_stub, source_of, unknown
 from engine.zoo.sparsezoo import URL_VARIABLE, SparseZooSource
 from engine.zoo.stubs import is_stub, parse_stub
 from engine.zoo.substitutes import Role, Substitute, substitutes
 
-Kind = Literal["stated", "inferred", "unknown"]
 _TEXT_LIMIT = 1 << 18
-
-
-class CardFact(msgspec.Struct, frozen=True, kw_only=True):
-    """One line: what, its value as text, where that is from, and whether it was stated or only inferred."""
-
-    label: str
-    value: str
-    source: str = ""
-    kind: Kind = "stated"
 
 
 class CardRecipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,13 +76,13 @@ def show(text: str, *, online: bool = False) -> Card:
         raise unknown(read_stub(name))
     folder = find_folder(name)
     files = files_in(folder).files if folder is not None else _listed(name) if online else ()
-    fact = next((each for each in facts() if entry is not None and each.id == entry.stub), None)
+    fact = fact_of(entry.stub) if entry is not None else None
     return Card(
         name=entry.stub if entry is not None else name,
         title=entry.title if entry is not None else f"{plain(name)}: nothing is known of it here",
         entry=entry,
-        facts=tuple(_facts(entry, fact, folder)) if entry is not None else (),
-        notes=(*fact.notes, *(f"contradiction: {text}" for text in fact.conflicts)) if fact is not None else (),
+        facts=tuple(card_facts(entry, fact, folder)) if entry is not None else (),
+        notes=_notes(fact) if fact is not None else (),
         recipes=_recipes(folder),
         files=files,
         folder=folder,
@@ -101,6 +90,15 @@ def show(text: str, *, online: bool = False) -> Card:
         substitutes=_instead(entry),
         sources=tuple(fact.sources) if fact is not None else (),
     )
+
+
+def _notes(fact: Fact) -> tuple[str, ...]:
+    near = (
+        f"near it, not its own: {each.recipe}: F1 {each.f1:g} ({each.relation}; {each.source})"
+        for each in fact.related
+        if each.f1 is not None
+    )
+    return (*fact.notes, *(f"contradiction: {text}" for text in fact.conflicts), *near)
 
 
 def _listed(name: str) -> tuple[ZooFile, ...]:
@@ -122,61 +120,6 @@ def _text(path: Path) -> str:
             return file.read(_TEXT_LIMIT)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-
-
-def _facts(entry: Entry, fact: Fact | None, folder: Path | None) -> list[CardFact]:
-    """What is known, stated or inferred, and what is not known."""
-    basis, kind = _basis(entry, fact)
-    of_sparsity: tuple[str, Kind] = (basis, kind)
-    if fact is not None and fact.sparsity_from is not None:
-        of_sparsity = (fact.sparsity_from, "inferred" if "tag" in fact.sparsity_from else "stated")
-    figures = entry.figures_from or ""
-    return [
-        *([CardFact(label="also called", value=entry.name_stub)] if entry.name_stub else []),
-        _line("task", entry.task.replace("_", " "), basis, kind),
-        _line("architecture", entry.architecture, basis, kind),
-        _line("layers", _number(entry.layers), "", "stated"),
-        _line("data set", entry.dataset, basis, kind),
-        _line("sparsity", _sparsity(entry), *of_sparsity),
-        _line("precision", "int8" if entry.quantised else "float", basis, kind),
-        _line("F1", _number(entry.f1), figures, "stated"),
-        _line("exact match", _number(entry.exact_match), figures, "stated"),
-        *_origin(folder),
-    ]
-
-
-def _basis(entry: Entry, fact: Fact | None) -> tuple[str, Kind]:
-    """Where the facts of an entry are from by which no document is named."""
-    if fact is not None or entry.source in ("catalogue", "demo"):
-        return "", "stated"
-    if is_stub(entry.stub):
-        return "its stub", "inferred"
-    return ("its config.json", "stated") if entry.path is not None else ("the hub", "stated")
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
-
-
-def _line(label: str, value: str, source: str, kind: Kind) -> CardFact:
-    if not value:
-        return CardFact(label=label, value="unknown", kind="unknown")
-    return CardFact(label=label, value=plain(value), source=plain(source), kind=kind)
-
-
-def _sparsity(entry: Entry) -> str:
-    if entry.sparsity is None:
-        return ""
-    structure = f", {entry.structure}" if entry.structure and entry.sparsity else ""
-    return f"{entry.sparsity:g} %{structure}"
-
-
-def _origin(folder: Path | None) -> list[CardFact]:
-    marker = read_marker(folder) if folder is not None else None
-    if marker is None:
-        return []
-    revision = f", revision {marker.revision}" if marker.revision else ""
-    return [CardFact(label="fetched from", value=plain(f"{marker.source}{revision}"))]
 
 
 def _advice(name: str, entry: Entry | None) -> list[str]:

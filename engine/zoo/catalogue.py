@@ -18,8 +18,35 @@ FILE = Path(__file__).parent / "catalogue.jsonl"
 SERVICE_ENDED = "the SparseZoo service ended in June 2025"
 
 
+class Speed(msgspec.Struct, frozen=True, kw_only=True):
+    """One published measurement of speed, with the machine and the document it is from."""
+
+    metric: str
+    value: float
+    unit: str
+    hardware: str
+    source: str
+    batch: int | None = None
+    seq_len: int | None = None
+
+
+class Related(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of something near: `relation` says why they are not those of the file itself."""
+
+    recipe: str
+    relation: str
+    source: str
+    f1: float | None = None
+    em: float | None = None
+
+
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of the catalogue; the fields are those of `Entry` with where each figure is from."""
+    """One record of the catalogue; the fields are those of `Entry` with where each figure is from.
+
+    ``…_from`` is ``documented``, or says that the value was read from the stub's tag; None where it is unknown.
+    `baseline_f1` is that of the dense model in the same document. `size_mb` is that of the compressed ONNX file.
+    `recipe_types` are names of recipes that documents mention. `teacher` says whether a document uses it as a teacher.
+    """
 
     id: str
     name_stub: str | None = None
@@ -30,10 +57,20 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     sparsity: float | None = None
     sparsity_from: str | None = None
     structure: str | None = None
+    structure_from: str | None = None
     quantised: bool = False
+    quantised_from: str | None = None
+    base_model: str | None = None
     f1: float | None = None
     exact_match: float | None = None
     figures_from: str | None = None
+    baseline_f1: float | None = None
+    baseline_from: str | None = None
+    size_mb: float | None = None
+    recipe_types: list[str] = []
+    teacher: str | None = None
+    speeds: list[Speed] = []
+    related: list[Related] = []
     notes: list[str] = []
     conflicts: list[str] = []
     sources: list[str] = []
@@ -43,6 +80,11 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 def facts() -> tuple[Fact, ...]:
     """Every record, in the file's order."""
     return tuple(msgspec.json.Decoder(Fact).decode_lines(FILE.read_bytes()))
+
+
+def fact_of(name: str) -> Fact | None:
+    """The record of one stub (in either grammar) or hub id."""
+    return next((fact for fact in facts() if name in (fact.id, fact.name_stub)), None)
 
 
 class CatalogueSource(FixedSource):

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from engine.zoo.stubs import Stub
-
-_SPARSITY = re.compile(r"pruned(\d{2})")
-_LAYERS = re.compile(r"(\d+)_?layers?")
+from engine.zoo.tags import read_tag
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,20 +57,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def sparsity_of_tag(tag: str) -> float | None:
-    """Percent of zeros that a sparse tag such as ``pruned90_quant-none`` states; 0 for a dense one."""
-    stated = _SPARSITY.search(tag)
-    if stated:
-        return float(stated.group(1))
-    return None if "pruned" in tag else 0.0
-
-
-def layers_of_tag(tag: str) -> int | None:
-    """Layers that a sparse tag such as ``12layer_pruned80-none`` states."""
-    stated = _LAYERS.search(tag)
-    return int(stated.group(1)) if stated else None
-
-
 def title_of(architecture: str, dataset: str, sparsity: float | None, quantised: bool) -> str:
     """``bert-base on squad, 90 % pruned, int8``."""
     pruning = "" if sparsity == 0 else ", pruned" if sparsity is None else f", {sparsity:g} % pruned"
@@ -84,18 +67,25 @@ def title_of(architecture: str, dataset: str, sparsity: float | None, quantised:
 def entry_of_stub(stub: Stub, *, layers: int | None = None, **more: Any) -> Entry:
     """An entry with what a stub says of itself; `layers` where they are known better, `more` are fields of `Entry`."""
     architecture = "-".join(part for part in (stub.architecture, stub.sub_architecture) if part not in (None, "none"))
-    sparsity, quantised = sparsity_of_tag(stub.tag), "quant" in stub.tag
+    tag = read_tag(stub.tag)
     return Entry(
         stub=stub.bare,
-        title=title_of(architecture, stub.dataset, sparsity, quantised),
+        title=title_of(architecture, stub.dataset, tag.sparsity, tag.quantised),
         architecture=architecture,
-        layers=layers or layers_of_tag(stub.tag),
+        layers=layers or tag.layers,
         dataset=stub.dataset,
-        task=stub.sub_domain or "question_answering",
-        sparsity=sparsity,
-        quantised=quantised,
+        task=stub.sub_domain or _task_of_dataset(stub.dataset),
+        sparsity=tag.sparsity,
+        structure=tag.structure,
+        quantised=tag.quantised,
         **more,
     )
+
+
+def _task_of_dataset(dataset: str) -> str:
+    """The task of a name stub, which says only what data the model has seen: first those of its task."""
+    backbone = dataset.startswith(("wikipedia", "bookcorpus"))
+    return "masked_language_modeling" if backbone else "question_answering"
 
 
 def may_teach(entry: Entry) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -45,10 +46,14 @@ def probe_all() -> list[tuple[Source, State]]:
         return [(source, state.result()) for source, state in zip(there, states, strict=True)]
 
 
-def list_entries() -> list[Entry]:
-    """Every entry once: the demo zoo first, then local folders, the catalogue and the hub's cache. No network."""
+def list_entries(there: Sequence[Source] | None = None) -> list[Entry]:
+    """Every entry once: the demo zoo first, then local folders, the catalogue and the hub's cache. No network.
+
+    Args:
+        there: The sources to ask, in the order of `sources`; all of them by default.
+    """
     merged: dict[str, Entry] = {}
-    for source in reversed(sources()):
+    for source in reversed(sources() if there is None else there):
         for entry in source.entries():
             known = merged.get(entry.stub)
             merged[entry.stub] = entry if known is None else _with_files_of(known, entry)
@@ -130,6 +135,24 @@ def read_stub(text: str) -> Stub:
     except UserError as error:
         hint = nearest_hint(text, known_stubs())
         raise UserError(error.message, hint or error.hint) from None
+
+
+def other_grammar(text: str) -> Stub | None:
+    """The same stub in the other grammar, its parameters kept; None where no document attests one.
+
+    Raises:
+        UserError: `text` is no stub.
+    """
+    stub = read_stub(text)
+    entry = CatalogueSource().find(stub.bare)
+    other = next((name for name in (entry.stub, entry.name_stub) if name != stub.bare), None) if entry else None
+    return msgspec.structs.replace(parse_stub(other), parameters=stub.parameters) if other else None
+
+
+def same_model(first: str, second: str) -> bool:
+    """Whether two stubs name one model: without their parameters, in either grammar."""
+    one, other = read_stub(first), read_stub(second)
+    return other.bare in _aliases(one.bare)
 
 
 def meant_as_stub(text: str) -> bool:

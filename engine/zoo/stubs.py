@@ -110,10 +110,16 @@ def normalise(text: str) -> str:
 
 
 def nearest_hint(text: str, known: Iterable[str]) -> str:
-    """``did you mean …`` with the nearest known stub, or an empty string."""
+    """``did you mean …`` with the nearest known stubs, the best first, or an empty string."""
+    near = nearest(text, known)
+    others = f" (or {' or '.join(near[1:])})" if near[1:] else ""
+    return f"did you mean {near[0]}?{others}" if near else ""
+
+
+def nearest(text: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Those of `known` that are spelt most like a stub, the best first."""
     bare = text.strip().split("?")[0]
-    near = difflib.get_close_matches(bare if is_stub(bare) else PREFIX + bare, list(known), n=1, cutoff=0.7)
-    return f"did you mean {near[0]}?" if near else ""
+    return difflib.get_close_matches(bare if is_stub(bare) else PREFIX + bare, list(known), n=count, cutoff=0.7)
 
 
 def _underscored(text: str) -> str:

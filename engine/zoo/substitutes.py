@@ -50,7 +50,7 @@ def substitutes(entry: Entry, role: Role, limit: int = 2) -> list[Substitute]:
         return _recipes(entry)
     near = _teachers(entry) if role == "teacher" else _models(entry, entry.task)
     found = [Substitute(name=other.stub, role=role, why=_differences(entry, other)) for other in near[:limit]]
-    base = _BASE_MODELS.get(_shape(entry))
+    base = _BASE_MODELS.get(shape_of(entry))
     if role == "model" and base is not None:
         why = "dense and only pre-trained: a run has yet to train and sparsify it"
         found.append(Substitute(name=base, role=role, why=why))
@@ -64,13 +64,14 @@ def _teachers(entry: Entry) -> list[Entry]:
 
 
 def _models(entry: Entry, task: str) -> list[Entry]:
-    shape = _shape(entry)
+    shape = shape_of(entry)
     on_hub = (other for other in CatalogueSource().entries() if not is_stub(other.stub) and other.stub != entry.stub)
-    there = [other for other in on_hub if other.task == task and _shape(other) == shape]
+    there = [other for other in on_hub if other.task == task and shape_of(other) == shape]
     return sorted(there, key=lambda other: (_distance(entry, other), not other.stub.endswith("-v2")))
 
 
-def _shape(entry: Entry) -> str:
+def shape_of(entry: Entry) -> str:
+    """Family and size of what was pruned: models of one shape have the same matrices and vocabulary."""
     family, _, size = entry.architecture.partition("-")
     family = _SAME_SHAPE.get(family, family)
     return f"{family}-{size}" if size else family
@@ -103,7 +104,7 @@ def _text(value: float | str | None) -> str:
 
 def _recipes(entry: Entry) -> list[Substitute]:
     """The demo's recipes name parameters as every BERT does; epochs and sparsity are variables of theirs."""
-    if not _shape(entry).startswith("bert-"):
+    if not shape_of(entry).startswith("bert-"):
         return []
     tag = "pruned80_quant-none" if entry.quantised else "pruned80-none"
     sparsity = f'"final_sparsity": {entry.sparsity / 100:g}, ' if entry.sparsity else ""

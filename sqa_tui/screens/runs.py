@@ -101,8 +101,8 @@ class RunsScreen(BaseScreen[None]):
             instead.update(text)
 
     @on(RunList.Highlighted)
-    def _describe(self, message: RunList.Highlighted) -> None:
-        row = message.row
+    def _describe(self) -> None:
+        row = self._selected
         self.query_one("#detail", Lines).show(_detail(row) if row else ())
         self.refresh_bindings()
 

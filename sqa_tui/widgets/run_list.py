@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
-from textual import events
-from textual.message import Message
 
-from sqa_tui.actions import bindings_of
 from sqa_tui.formatting import cut_middle, number, percent, progress_bar, sparkline
 from sqa_tui.states import glyph
 from sqa_tui.widgets.cells import CellRow
-from sqa_tui.widgets.diff_pane import DiffPane
+from sqa_tui.widgets.cursor_list import CursorList
 
 
 @dataclass(frozen=True)
@@ -91,97 +88,17 @@ LEFT = 4
 GAP = 2
 
 
-class RunList(DiffPane, can_focus=True):
-    """Runs under a line of titles, with a cursor; a change of the rows keeps the cursor on its run."""
+class RunList(CursorList[RunRow]):
+    """Runs under a line of titles."""
 
-    BINDINGS = bindings_of("list")
-
-    @dataclass
-    class Highlighted(Message):
-        """The cursor is on another run, or on what is new of the same one."""
-
-        row: RunRow | None
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RunList.Highlighted)
-
-    class Opened(Message):
-        """The run under the cursor was clicked twice."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self.rows: tuple[RunRow, ...] = ()
-        self._cursor = 0
-        self._top = 0
-
-    @property
-    def selected(self) -> RunRow | None:
-        """The run under the cursor."""
-        return self.rows[self._cursor] if self.rows else None
-
-    def show(self, rows: Sequence[RunRow]) -> None:
-        """Replace the rows."""
-        before = self.selected
-        self.rows = tuple(rows)
-        places = [place for place, row in enumerate(self.rows) if before is not None and row.id == before.id]
-        self._cursor = places[0] if places else min(self._cursor, max(len(self.rows) - 1, 0))
-        self._changed(before)
-
-    def move(self, distance: int) -> None:
-        """Move the cursor by lines; it stops at either end."""
-        before = self.selected
-        self._cursor = min(max(self._cursor + distance, 0), max(len(self.rows) - 1, 0))
-        self._changed(before)
-
-    def _changed(self, before: RunRow | None) -> None:
-        self.redraw()
-        if self.selected != before:
-            self.post_message(self.Highlighted(self.selected))
-
-    def action_up(self) -> None:
-        self.move(-1)
-
-    def action_down(self) -> None:
-        self.move(1)
-
-    def action_page_up(self) -> None:
-        self.move(-max(self.size.height - 2, 1))
-
-    def action_page_down(self) -> None:
-        self.move(max(self.size.height - 2, 1))
-
-    def action_first(self) -> None:
-        self.move(-len(self.rows))
-
-    def action_last(self) -> None:
-        self.move(len(self.rows))
-
-    def on_focus(self) -> None:
-        self.redraw()
-
-    def on_blur(self) -> None:
-        self.redraw()
-
-    def on_click(self, event: events.Click) -> None:
-        place = event.y - 1 + self._top
-        if 0 <= place < len(self.rows) and event.y > 0:
-            self.move(place - self._cursor)
-            if event.chain == 2:
-                self.post_message(self.Opened())
-
-    def on_mouse_scroll_down(self) -> None:
-        self.move(1)
-
-    def on_mouse_scroll_up(self) -> None:
-        self.move(-1)
+    def key_of(self, row: RunRow) -> str:
+        return row.id
 
     def draw(self, width: int, height: int) -> list[CellRow]:
         columns, name_width = _fit(width, max((cell_len(row.name) for row in self.rows), default=0))
-        room = max(height - 1, 1)
-        self._top = min(max(self._top, self._cursor - room + 1), self._cursor, max(len(self.rows) - room, 0))
         lines = [self._titles(width, columns, name_width)] if self.rows else []
-        for place in range(self._top, min(self._top + room, len(self.rows))):
-            lines.append(self._line(self.rows[place], width, columns, name_width, place == self._cursor))
+        for place in self.seen(height):
+            lines.append(self._line(self.rows[place], width, columns, name_width, place == self.cursor))
         return lines
 
     def _titles(self, width: int, columns: list[Column], name_width: int) -> CellRow:
@@ -197,10 +114,8 @@ class RunList(DiffPane, can_focus=True):
         return line
 
     def _line(self, row: RunRow, width: int, columns: list[Column], name_width: int, current: bool) -> CellRow:
-        strength = 0.0 if not current else 0.28 if self.has_focus else 0.14
-
         def style(name: str) -> Style:
-            return self.palette.style(name, tint="primary", strength=strength, bold=current)
+            return self.row_style(name, current=current)
 
         line = CellRow(width, style("foreground"))
         line.put(0, "▌" if current else " ", style("primary"))

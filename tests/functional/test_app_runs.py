@@ -206,8 +206,7 @@ async def test_a_list_that_cannot_be_read_says_why_and_goes_on(app: SqaApp, isol
         await until(pilot, lambda: "cannot read the runs" in screen_words(app))
         (isolated_home / "runs").unlink()
         make_run("demo", *FINISHED, finished())
-        await until(pilot, lambda: shown(app))
-        assert "finished" in app.screen.query_one("#detail", Lines).text
+        await until(pilot, lambda: "finished" in app.screen.query_one("#detail", Lines).text)
 
 
 async def test_a_run_that_was_killed_goes_on_from_the_list(app: SqaApp, monkeypatch: pytest.MonkeyPatch) -> None:

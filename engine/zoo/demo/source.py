@@ -8,10 +8,11 @@ import msgspec
 
 from engine.zoo.demo import DATA, FAMILY
 from engine.zoo.demo.publish import train_command
-from engine.zoo.entry import Entry, sparsity_of_tag, title_of
+from engine.zoo.entry import Entry, title_of
 from engine.zoo.folder import looks_like_zoo_folder, recipes, training_folder
 from engine.zoo.source import FixedSource, State
 from engine.zoo.stubs import PREFIX, is_stub, parse_stub
+from engine.zoo.tags import read_tag
 
 TAGS = ("base-none", "pruned80-none", "pruned80_quant-none")
 
@@ -48,18 +49,18 @@ class DemoSource(FixedSource):
 def _entry(tag: str) -> Entry:
     folder = DATA / FAMILY / tag
     stub = f"{PREFIX}{FAMILY}/{tag}"
-    sparsity, quantised = sparsity_of_tag(tag), "quant" in tag
+    stated = read_tag(tag)
     has_model = (folder / "training" / "model.safetensors").is_file()
     measured = _measured(folder)
     return Entry(
         stub=stub,
-        title=title_of("bert-demo", "facts", sparsity, quantised),
+        title=title_of("bert-demo", "facts", stated.sparsity, stated.quantised),
         architecture="bert-demo",
         layers=4,
         dataset="facts",
-        sparsity=sparsity,
-        structure=None if sparsity == 0 else "unstructured",
-        quantised=quantised,
+        sparsity=stated.sparsity,
+        structure=stated.structure,
+        quantised=stated.quantised,
         f1=measured.f1,
         exact_match=measured.exact_match,
         figures_from="measured on the held-out part of the facts set" if measured.f1 is not None else None,
