@@ -15,6 +15,7 @@ from engine.errors import UserError, plain
 from engine.zoo.catalogue import SERVICE_ENDED
 from engine.zoo.demo.publish import is_demo_recipe, train_command
 from engine.zoo.folder import recipe_file, recipes, training_folder
+from engine.zoo.hub import HubSource
 from engine.zoo.local import local_folder, own_root
 from engine.zoo.source import Part
 from engine.zoo.sources import find_entry, find_folder, meant_as_stub, read_stub, unknown
@@ -37,14 +38,19 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def missing(text: str, role: Role) -> Missing | None:
-    """What would have to be fetched for `text`, and from where; None where nothing can or need be.
-
-    Hub names are left to the engine, which fetches them as transformers does.
-    """
-    if not meant_as_stub(text) or SparseZooSource().state().word != "ready":
+    """What would have to be fetched for `text`, and from where; None where nothing can or need be."""
+    if meant_as_stub(text):
+        return _missing_stub(read_stub(text), role)
+    if role == "recipe" or text in NO_TEACHER or not _HUB_NAME.fullmatch(text) or _looks_like_path(text):
         return None
-    stub = read_stub(text)
-    if is_demo_recipe(stub.bare) or _is_here(stub, role):
+    hub = HubSource()
+    if Path(text).exists() or hub.state().word != "ready" or hub.folder(text) is not None:
+        return None
+    return Missing(name=text, part="model", source="hub")
+
+
+def _missing_stub(stub: Stub, role: Role) -> Missing | None:
+    if SparseZooSource().state().word != "ready" or is_demo_recipe(stub.bare) or _is_here(stub, role):
         return None
     if role == "recipe":
         return Missing(name=str(stub), part="recipe", source="sparsezoo")

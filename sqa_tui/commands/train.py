@@ -17,7 +17,7 @@ from engine.runs.reader import Event, EventReader
 from sqa_tui.commands.engine_programs import become
 from sqa_tui.commands.follow import conclude, follow
 from sqa_tui.commands.output import print_json
-from sqa_tui.commands.zoo_fetch import fetch_missing
+from sqa_tui.commands.zoo_fetch import fetch_missing, missing_of
 from sqa_tui.launching import launch
 from sqa_tui.run_form import run_slug
 
@@ -58,6 +58,16 @@ def problems_found(arguments: list[str]) -> bool:
     return found
 
 
+def ready_to_run(arguments: list[str]) -> bool:
+    """Fetch what the run needs and a source has, unless something else keeps it from starting anyway."""
+    given = parse_light(arguments)
+    absent = missing_of(given)
+    if not absent:
+        return True
+    elsewhere = any(each.level == "error" and each.subject not in absent for each in check_run(given))
+    return elsewhere or fetch_missing(given)
+
+
 def began(directory: RunDirectory) -> bool:
     """Whether training, or what comes in its place, was under way."""
     return any(event.get("kind") == "start" for event in EventReader(directory.events_file).read())
@@ -76,7 +86,7 @@ def train(arguments: tuple[str, ...]) -> int:
     own, rest = take_own(arguments)
     if not rest or HELP & set(rest):
         become("engine.question_answering.train", ["--help"])
-    if not fetch_missing(parse_light(rest)) or problems_found(rest):
+    if not ready_to_run(rest) or problems_found(rest):
         return EXIT_USAGE
     given = parse_light(rest)
     name = given.get("run_name")

@@ -12,15 +12,17 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
 from engine.errors import EXIT_FAILED, EXIT_USAGE, UserError, plain
-from engine.zoo import Fetch, Part, missing, start_fetch
+from engine.zoo import Fetch, Missing, Part, missing, start_fetch
 from engine.zoo.sources import meant_as_stub, read_name, read_stub
 from engine.zoo.substitutes import Role
 from sqa_tui.commands.output import print_json_line
 from sqa_tui.formatting import duration, size
 
 
-def fetch_shown(names: Sequence[str], part: Part, source: str | None, *, as_json: bool = False) -> int:
-    """Fetch everything at once and say how each ended; the exit code is the worst."""
+def fetch_shown(
+    names: Sequence[str], part: Part, source: str | None, *, as_json: bool = False, stdout: bool = True
+) -> int:
+    """Fetch everything at once and say how each ended, on stderr if not `stdout`; the exit code is the worst."""
     changed = threading.Event()
     asked = [str(read_stub(name)) if meant_as_stub(name) else read_name(name) for name in dict.fromkeys(names)]
     fetches = [start_fetch(name, part, source=source, on_change=lambda _: changed.set()) for name in asked]
@@ -37,22 +39,31 @@ def fetch_shown(names: Sequence[str], part: Part, source: str | None, *, as_json
         _wait(fetches)
         click.echo("cancelled: nothing of it was kept", err=True)
         raise
-    return max(_conclude(each, as_json=as_json) for each in fetches)
+    return max(_conclude(each, as_json=as_json, stdout=stdout) for each in fetches)
+
+
+_ROLES: dict[str, Role] = {"model_name_or_path": "model", "distill_teacher": "teacher", "recipe": "recipe"}
+
+
+def missing_of(arguments: Mapping[str, Any]) -> dict[Role, Missing]:
+    """What a run's arguments name that is not here and that a source may have, by its role.
+
+    What belongs to a certain revision or cache of the hub is left to the engine.
+    """
+    found: dict[Role, Missing | None] = {
+        role: missing(str(arguments.get(flag) or ""), role) for flag, role in _ROLES.items()
+    }
+    left_to_engine = bool(arguments.get("model_revision") or arguments.get("cache_dir"))
+    return {role: each for role, each in found.items() if each and not (left_to_engine and each.source == "hub")}
 
 
 def fetch_missing(arguments: Mapping[str, Any]) -> bool:
-    """Fetch the stubs of a run's arguments that are not here and that a source may have; False where one failed.
-
-    Recipes come last, for a model is fetched with its recipes.
-    """
-    models: dict[str, Role] = {"model_name_or_path": "model", "distill_teacher": "teacher"}
-    return _fetch_for(arguments, models) and _fetch_for(arguments, {"recipe": "recipe"})
-
-
-def _fetch_for(arguments: Mapping[str, Any], roles: Mapping[str, Role]) -> bool:
-    found = [missing(str(arguments.get(flag) or ""), role) for flag, role in roles.items()]
-    wanted = [each for each in found if each is not None]
-    return not wanted or fetch_shown([each.name for each in wanted], wanted[0].part, wanted[0].source) == 0
+    """Fetch what is missing; False where that failed. Recipes come last, for a model is fetched with its recipes."""
+    for part in ("model", "recipe"):
+        names = [each.name for each in missing_of(arguments).values() if each.part == part]
+        if names and fetch_shown(names, part, None, stdout=False) != 0:
+            return False
+    return True
 
 
 def _wait(fetches: Sequence[Fetch]) -> None:
@@ -95,11 +106,11 @@ def _label(fetch: Fetch) -> str:
     return plain(f"{name} {fetch.progress.file}".strip(), 48)
 
 
-def _conclude(fetch: Fetch, *, as_json: bool) -> int:
+def _conclude(fetch: Fetch, *, as_json: bool, stdout: bool) -> int:
     """Say how a download ended; its exit code."""
     if fetch.path is not None:
         done = {"name": fetch.name, "path": fetch.path}
-        print_json_line(done) if as_json else click.echo(f"{plain(fetch.name)}: {fetch.path}")
+        print_json_line(done) if as_json else click.echo(f"{plain(fetch.name)}: {fetch.path}", err=not stdout)
         return 0
     if fetch.cancelled:
         return EXIT_FAILED

@@ -10,9 +10,10 @@ import pytest
 
 from engine.errors import UserError
 from engine.question_answering.preflight import check_run
-from engine.zoo import fetch, find_entry, list_entries, resolve_model, search, source_of
+from engine.zoo import Missing, fetch, find_entry, list_entries, missing, resolve_model, search, source_of
 from engine.zoo.local import own_root
 from engine.zoo.marker import read_marker
+from sqa_tui.commands.train import ready_to_run
 from tests.zoo_servers import BROKEN_AFTER, HubModel, HubServer
 
 NAME = "someone/bert-squad"
@@ -39,6 +40,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServe
     for name, value in {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "SQA_ZOO_TIMEOUT": "1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("HF_HUB_OFFLINE")
+    hub.models["someone/foreign"] = HubModel("someone/foreign", {"config.json": b"{}", "tf_model.h5": b"0"})
     with hub.running():
         yield hub
 
@@ -53,7 +55,9 @@ def test_search_tells_what_the_hub_has_and_what_is_known_of_it(server: HubServer
 
 def test_a_model_is_fetched_checked_and_used_without_a_network(server: HubServer, monkeypatch: pytest.MonkeyPatch):
     assert resolve_model(NAME) == NAME
+    assert missing(NAME, "teacher") == Missing(name=NAME, part="model", source="hub")
     folder = fetch(NAME)
+    assert missing(NAME, "teacher") is None
     assert folder == own_root() / "huggingface" / NAME
     assert {path.name for path in folder.iterdir() if not path.name.startswith(".")} == {
         "config.json",
@@ -77,6 +81,17 @@ def test_a_model_is_fetched_checked_and_used_without_a_network(server: HubServer
         fetch(KNOWN)
     assert "zoo list --local" in raised.value.hint
     assert len(server.requests) == asked
+
+
+def test_training_fetches_first_unless_it_could_not_start_anyway(server: HubServer, tmp_path: Path):
+    data = tmp_path / "data.json"
+    answers = {"text": ["Ada"], "answer_start": [0]}
+    data.write_text(json.dumps({"data": [{"id": "1", "question": "Who?", "context": "Ada.", "answers": answers}]}))
+    arguments = ["--model_name_or_path", NAME, "--output_dir", str(tmp_path / "output"), "--do_train"]
+    assert ready_to_run(arguments)
+    assert server.requests == []
+    assert ready_to_run([*arguments, "--train_file", str(data)])
+    assert resolve_model(NAME) == own_root() / "huggingface" / NAME
 
 
 def test_an_interrupted_download_is_resumed_by_the_next(server: HubServer):
@@ -126,6 +141,7 @@ def test_bytes_that_are_not_what_is_listed_are_not_kept(server: HubServer):
         (NAME, "models", "HTTP 503|answers"),
         (NAME, "silent", "does not answer"),
         ("not a name", "", "not a name of the hub"),
+        ("someone/foreign", "", "has no weights of PyTorch"),
     ],
 )
 def test_what_the_hub_does_not_give_is_one_line(server: HubServer, name: str, fault: str, message: str):

@@ -20,7 +20,7 @@ from engine.zoo.clients.tally import Tally
 from engine.zoo.clients.transfer import Response, Wanted, download
 
 _CONNECT_LIMIT = 4.0
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_WEIGHTS = (".safetensors", ".bin")
 _TEXTS = (".json", ".txt", ".model", ".md", ".yaml", ".yml", ".vocab", ".merges")
 _SETTINGS = "config.json"
 
@@ -107,8 +107,8 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     name, staging = request["name"], Path(request["staging"])
     listing = files(request)
     wanted = [file for file in listing["files"] if _is_wanted(file["path"], listing["files"], request["part"])]
-    if request["part"] == "model" and _SETTINGS not in {file["path"] for file in wanted}:
-        raise UserError(f"{plain(name)} on the hub has no {_SETTINGS}: it is no transformers model", "choose another")
+    if request["part"] == "model":
+        _check_model(name, [file["path"] for file in wanted])
     sizes = [file["size"] for file in wanted]
     check_sizes(sizes)
     check_room(staging, sizes)
@@ -120,6 +120,14 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
         file["size"] = download(Wanted(url, staging / path, file["size"], file["checksum"]), _open, tally.at)
         tally.end(file["size"])
     return {"revision": listing["revision"], "files": wanted}
+
+
+def _check_model(name: str, paths: list[str]) -> None:
+    """Refuse what would be a model without its weights."""
+    if _SETTINGS not in paths:
+        raise UserError(f"{plain(name)} on the hub has no {_SETTINGS}: it is no transformers model", "choose another")
+    if not any(path.endswith(_WEIGHTS) for path in paths):
+        raise UserError(f"{plain(name)} on the hub has no weights of PyTorch", "choose another, or convert its weights")
 
 
 def _is_wanted(path: str, listed: list[dict[str, Any]], part: str) -> bool:
@@ -174,7 +182,7 @@ def _in_words(name: str) -> Generator[None]:
     except errors.GatedRepoError:
         raise UserError(f"{plain(name)} asks for its conditions to be accepted", f"do so at {place}/{name}") from None
     except errors.RepositoryNotFoundError:
-        hint = "check the name; a private one needs `hf auth login`"
+        hint = "check the name, or name the folder if a local model is meant; a private one needs `hf auth login`"
         raise UserError(f"the hub has no model {plain(name)}", hint) from None
     except errors.HFValidationError:
         raise UserError(f"not a name of the hub: {plain(name)}", "a name looks like organisation/model") from None
