@@ -18,7 +18,7 @@ from engine.export.evaluation import Evaluation
 from engine.export.graph import Graph, drop_needless_casts, fold_identities
 from engine.export.load import input_names, load_model, longest_input
 from engine.export.names import name_matrices
-from engine.export.quantised import fold_weights, separate_zero_points
+from engine.export.quantised import fold_weights, make_constants_unsigned, round_weights, separate_zero_points
 from engine.export.report import ExportReport
 from engine.export.trace import trace
 from engine.pipeline.deployment import FOLDER, MODEL_FILE
@@ -51,9 +51,9 @@ def export_model(
     """Write `<model_path>/deployment` and return what was measured.
 
     `sequence_length` is the longest input in tokens (default: what the model reads); batch and sequence stay open in
-    the file. `convert_qat=False` keeps float weights behind QuantizeLinear nodes, as torch writes them. `evaluation`
-    names questions to score the file on. Raises `UserError` for a folder that cannot be exported and `ExportError`
-    where the file does not say what torch says; the folder is then as it was before.
+    the file. `convert_qat=False` keeps weights in float, rounded, behind QuantizeLinear nodes, as torch writes them.
+    `evaluation` names questions to score the file on. Raises `UserError` for a folder that cannot be exported and
+    `ExportError` where the file does not say what torch says; the folder is then as it was before.
     """
     begun = time.perf_counter()
     folder = Path(model_path).expanduser()
@@ -128,7 +128,9 @@ def build_graph(model: nn.Module, length: int, opset: int, path: Path, *, conver
     parameters = [name for name, _ in model.named_parameters()]
     folded = fold_weights(graph, parameters) if convert_qat else 0
     if not convert_qat:
+        round_weights(graph)
         separate_zero_points(graph)
+        make_constants_unsigned(graph)
     name_matrices(graph, linear_weights(model))
     graph.model.producer_name, graph.model.producer_version = "sqa-tui", engine.__version__
     onnx.checker.check_model(graph.model)

@@ -34,7 +34,7 @@ def fold_weights(graph: Graph, parameters: Collection[str] = ()) -> int:
     for node, name in named:
         _fold(graph, node, name, shared=calls[name] > 1)
     graph.prune()
-    _make_constants_unsigned(graph)
+    make_constants_unsigned(graph)
     graph.prune()
     return len(calls)
 
@@ -42,6 +42,20 @@ def fold_weights(graph: Graph, parameters: Collection[str] = ()) -> int:
 def _weight_name(quantize: onnx.NodeProto, parameters: Collection[str]) -> str:
     own = parameter_of(quantize, parameters) if "/weight_fake_quant" in quantize.name else None
     return own or quantize.input[0]
+
+
+def round_weights(graph: Graph) -> None:
+    """Round the float weights that stay behind a QuantizeLinear as torch does, so that the runtime finds the same
+    integers: of the largest of a row, in the middle between two, it would take the other one."""
+    for node in graph.model.graph.node:
+        if node.op_type == "QuantizeLinear" and node.input[0] in graph.initializers:
+            values, scale, zero_point = (graph.array(name) for name in node.input)
+            shape = (
+                [-1 if dimension == _axis(node) else 1 for dimension in range(values.ndim)] if scale.size > 1 else []
+            )
+            integers = quantize_as_torch(values, scale, zero_point, _axis(node)).astype(np.float32)
+            centred = integers - zero_point.reshape(shape).astype(np.float32)
+            graph.put(node.input[0], centred * scale.reshape(shape))
 
 
 def separate_zero_points(graph: Graph) -> None:
@@ -52,13 +66,14 @@ def separate_zero_points(graph: Graph) -> None:
     graph.prune()
 
 
-def _make_constants_unsigned(graph: Graph) -> None:
+def make_constants_unsigned(graph: Graph) -> None:
     """Round to uint8 what no input changes: the runtime computes it once, merges it where it is equal, and takes it for
     a weight; see `_unsigned`."""
     varying = graph.varying()
     for node in [node for node in graph.model.graph.node if node.op_type == "QuantizeLinear"]:
         readers = graph.consumers[node.output[0]]
-        if node.input[0] in varying or any(reader.op_type != "DequantizeLinear" for reader in readers):
+        constant = node.input[0] not in varying and node.input[0] not in graph.initializers
+        if not constant or any(reader.op_type != "DequantizeLinear" for reader in readers):
             continue
         zero_point = graph.own(f"{node.output[0]}_zero_point", _unsigned(graph.array(node.input[2])))
         for one in (node, *readers):

@@ -116,6 +116,15 @@ def test_trained_saved_loaded_and_exported(architecture: str, fields: str, tmp_p
     _check_file(onnx.load(str(path)), loaded, exported.folded)
 
 
+@pytest.mark.parametrize("architecture", ["bert", "deberta-v2"])
+def test_weights_left_in_float_are_rounded_as_torch_rounds_them(architecture: str, tmp_path: Path) -> None:
+    model = prepare(_trained(architecture, CHANNELS.replace("num_bits: 6", "num_bits: 8")))
+    exported = build_graph(model, LENGTH, 17, path := tmp_path / "model.onnx", convert_qat=False)
+    facts = verify(model, exported, path, LENGTH)
+    assert facts["difference"] <= facts["tolerance"]
+    assert exported.folded == 0
+
+
 def _check_file(file: onnx.ModelProto, model: Any, folded: int) -> None:
     """Every rounding of an activation is in the file, as such or (what no input changes) `folded` into integers, and
     every weight is there once, as the integers it was trained to, with its scales."""

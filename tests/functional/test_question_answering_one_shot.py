@@ -86,3 +86,20 @@ def test_without_training_questions_it_is_refused(model: Path) -> None:
     assert [problem.subject for problem in errors] == ["data"]
     with pytest.raises(UserError, match="--one_shot cannot quantize without data"):
         _run(*line)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_training_calibrates_where_quantization_begins(model: Path, tmp_path: Path, start: int) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "modifiers:\n  - !EpochRangeModifier {start_epoch: 0.0, end_epoch: 2.0}\n"
+        f"  - !QuantizationModifier {{start_epoch: {start}, num_calibration_steps: 3, submodules: [qa_outputs]}}\n"
+    )
+    line = ["--model_name_or_path", str(model), "--recipe", str(recipe), "--do_train", "--use_cpu", *LENGTHS]
+    directory = _run(*line, *DATA, "--save_strategy", "no")
+    (entered, left) = (event for event in _events(directory, "phase") if event["phase"] == "sample")
+    step = start * _events(directory, "start")[0]["steps_per_epoch"]
+    assert (entered["text"], entered["step"], left["action"]) == ("calibrating on 3 batches", step, "leave")
+    assert all(
+        item.calibrated for _, item in fake_quantizers(load_question_answering_model(str(directory.output)).model)
+    )

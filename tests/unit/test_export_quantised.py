@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from engine.export.graph import Graph, drop_needless_casts, fold_identities
-from engine.export.quantised import fold_weights, quantize_as_torch
+from engine.export.quantised import fold_weights, quantize_as_torch, round_weights
 from engine.export.report import ExportError
 from engine.export.sparsity import matrix_sparsity, overall
 from engine.pipeline.runtime import open_session
@@ -101,6 +101,20 @@ def test_rounding_multiplies_by_the_inverse_as_torch_does() -> None:
     divided = np.clip(np.rint(values / scale), -128, 127).astype(np.int8)
     assert (torch_way != divided).any()
     np.testing.assert_array_equal(found, torch_way)
+
+
+def test_weights_that_stay_in_float_become_the_integers_of_torch() -> None:
+    weight = -np.random.default_rng(5).uniform(0.1, 3, size=(40, 5)).astype(np.float32)
+    scale = (np.abs(weight).max(1) / 127.5).astype(np.float32)
+    zero_point = np.zeros(40, np.int8)
+    model = linear_graph(weight, scale, zero_point, axis=0)
+    x = np.eye(5, dtype=np.float32)
+    expected = quantize_as_torch(weight, scale, zero_point).T * scale
+    assert (np.abs(run(model, x) - expected) > 1e-3).any()
+    graph = Graph(model)
+    fold_identities(graph)
+    round_weights(graph)
+    np.testing.assert_allclose(run(graph.model, x), expected, atol=1e-6)
 
 
 def test_zeros_of_the_checkpoint_are_counted_and_guarded() -> None:
