@@ -46,7 +46,19 @@ def load_model(model_path: Path) -> Any:
             f"{model_path}: the weights lack {plain(name)}: random numbers would be exported",
             "train the model for question answering first",
         )
+    _refuse_uncalibrated(model_path, loaded.model)
     return prepare(loaded.model)
+
+
+def _refuse_uncalibrated(model_path: Path, model: nn.Module) -> None:
+    quantizers = dict(fake_quantizers(model))
+    without = [name for name, quantizer in quantizers.items() if not quantizer.calibrated]
+    if without:
+        raise UserError(
+            f"{model_path}: {len(without)} of {len(quantizers)} quantizers saw no data ({plain(without[0])}): "
+            "the file would not be quantized there",
+            "train further with the recipe, or set the ranges with --one_shot",
+        )
 
 
 def prepare(model: Any) -> Any:

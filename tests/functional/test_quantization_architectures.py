@@ -15,13 +15,14 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForQuestionAnswering
 
 from engine.errors import UserError
-from engine.export.export import build_graph, verify
+from engine.export.export import build_graph, export_model, verify
 from engine.export.load import prepare
 from engine.recipes import load_recipe
 from engine.sparsify.checkpoint import load_question_answering_model
 from engine.sparsify.manager import SparsificationManager
 from engine.sparsify.quantization.attention import IMPLEMENTATION
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
+from tests.tiny_models import write_tokenizer
 
 WORDS, LENGTH = 60, 60
 USUAL: dict[str, Any] = {
@@ -197,6 +198,15 @@ def test_attention_says_the_same_while_nothing_is_rounded(architecture: str) -> 
     wanted = _logits(model)
     SparsificationManager(load_recipe(_recipe(LEGACY))).prepare(model)
     torch.testing.assert_close(_logits(model.eval()), wanted, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_whose_quantizers_saw_no_data_is_not_exported(tmp_path: Path) -> None:
+    model = _model("electra")
+    SparsificationManager(load_recipe(_recipe(LEGACY))).prepare(model)
+    write_tokenizer(_saved(model, LEGACY, tmp_path))
+    with pytest.raises(UserError, match=r"46 of 46 quantizers saw no data \(electra.embeddings"):
+        export_model(tmp_path)
+    assert not (tmp_path / "deployment").exists()
 
 
 def test_layers_of_distilbert_and_mobilebert() -> None:
