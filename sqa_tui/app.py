@@ -52,7 +52,7 @@ class SqaApp(App[None]):
     def __init__(self, settings: Settings | None = None) -> None:
         super().__init__()
         # A screen pushed over an empty default one would be painted once more for each change of that one.
-        self.add_mode(self.DEFAULT_MODE, self.first_screen)
+        self.add_mode(self.DEFAULT_MODE, self.first_screen)  # pyright: ignore[reportUnknownMemberType]
         self.settings = settings or Settings()
         self.engines = EngineChildren()
         self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
@@ -105,7 +105,7 @@ class SqaApp(App[None]):
         if small and not isinstance(self.screen, TooSmallScreen):
             self.push_screen(TooSmallScreen(*LEAST_SIZE))
 
-    def first_screen(self) -> Screen[object]:
+    def first_screen(self) -> Screen[None]:
         """The list of runs, from where all else is reached."""
         from sqa_tui.screens.runs import RunsScreen
 
