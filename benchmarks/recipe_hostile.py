@@ -101,6 +101,13 @@ HOSTILE: tuple[Callable[[int], str], ...] = (
     lambda size: "x_stage:\n  y_modifiers:\n" + lines(size, "    A{n}Modifier: {{start: 0}}"),
     lambda size: f"x_stage:\n  y_modifiers:\n    ConstantPruningModifier: {{targets: [{'Linear, ' * size}]}}\n",
     groups,
+    lambda size: (
+        lines(size, "variable_{n}: 1") + modifiers(size, "EpochRangeModifier {{start_epoch: eval(variabel_{n}x)}}")
+    ),
+    lambda size: lines(size, "variable_{n}: eval(variabel_{n})") + PLAIN,
+    lambda size: modifiers(size, "MagnitudePruning" * min(size, 60) + "{n}"),
+    lambda size: f"a: &a {{x: 1}}\nb: &b {{{'<<: *a, ' * size}}}\n" + modifiers(size, "GMPruningModifier {{<<: *b}}"),
+    lambda size: lines(min(size, 280), "s{n}:\n  v: 1\n  m_modifiers:\n" + RANGE.replace("{", "{{").replace("}", "}}")),
     lambda size: "a: 'b\n" * size,
     lambda size: ("a: [1\n" + " " * 9) * size,
     lambda size: "a: @b\n" * size,

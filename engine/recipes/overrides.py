@@ -62,7 +62,7 @@ def apply_overrides(reader: Reader, arguments: Mapping[str, Any], shape: Outline
     for name, value in arguments.items():
         if name not in holders and name not in reader.unread:
             suggestion = did_you_mean(name, holders) or _known(holders)
-            reader.problems.append(Problem(ORIGIN, 0, 0, f"the recipe has no variable '{name}'", suggestion))
+            reader.add(Problem(ORIGIN, 0, 0, f"the recipe has no variable '{name[:60]}'", suggestion))
         try:
             for part in holders.get(name, []):
                 part.override(name, node_of(value, part.variables[name]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -10,6 +10,9 @@ from engine.errors import UserError, plain
 
 SHOWN = 5
 """So many problems are spelt out in the one line of an error; `RecipeError.problems` has all of them."""
+
+MOST_KNOWN, MOST_COMPARED = 1000, 60
+"""Comparing takes long: where a text names thousands, none is near, and of hundreds only those that begin alike."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class RecipeError(UserError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The nearest of the known words as a question, or nothing where none is near."""
-    words = {choice.lower(): choice for choice in known}
-    near = get_close_matches(word.lower()[:100], list(words), n=1, cutoff=0.6)
+    wanted = word.lower()[:100]
+    if isinstance(known, Sized) and len(known) > MOST_KNOWN:
+        return ""
+    words = {choice.lower()[:100]: choice for choice in known}
+    if len(words) > MOST_COMPARED:
+        alike = [choice for choice in words if choice[:3] == wanted[:3] and abs(len(choice) - len(wanted)) < 3]
+        words = {choice: words[choice] for choice in alike[:MOST_COMPARED]}
+    near = get_close_matches(wanted, list(words), n=1, cutoff=0.6)
     return f"did you mean {words[near[0]]!r}?" if near else ""

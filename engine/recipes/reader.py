@@ -57,7 +57,11 @@ class Reader:
 
     def problem(self, node: Node, message: str, suggestion: str = "") -> None:
         """Note a problem at the place of a node."""
-        self.problems.append(Problem(self.file, node.line, node.column, message, suggestion, node.length))
+        self.add(Problem(self.file, node.line, node.column, message, suggestion, node.length))
+
+    def add(self, problem: Problem) -> None:
+        """Note a problem; `GiveUpError` where there are too many."""
+        self.problems.append(problem)
         if len(self.problems) >= MOST_PROBLEMS:
             raise GiveUpError
 
