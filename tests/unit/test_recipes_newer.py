@@ -183,7 +183,7 @@ def test_distillation_of_logits_and_of_layers() -> None:
         ("OutputDistillationModifier", "targets: [a]", "can only be qa_outputs"),
         ("OutputDistillationModifier", "comparison: l2_distance", "use kl_divergence or square_head"),
         ("OutputDistillationModifier", "projection: linear", "can only be null"),
-        ("SparseGPTModifier", "sparsity: 0.5", "r:3:5: SparseGPTModifier is not supported, prune while training"),
+        ("AWQModifier", "ignore: [a]", "r:3:5: AWQModifier is not supported, quantize while training"),
         ("GPTQModifier", "ignore: [a]", "GPTQModifier is not supported, quantize while training"),
         ("MagnitudPruningModifier", "end: 1", "did you mean 'MagnitudePruningModifier'?"),
     ],
