@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from transformers import BertConfig, BertForQuestionAnswering
+from transformers import BertConfig, BertForQuestionAnswering, MobileBertConfig, MobileBertForQuestionAnswering
 
 from engine.errors import UserError
 from engine.recipes import load_recipe
@@ -25,6 +25,7 @@ from engine.sparsify.quantization.arguments import (
     QuantizationArguments,
 )
 from engine.sparsify.quantization.fake_quantizer import FakeQuantizer, fake_quantizers
+from engine.sparsify.quantization.foreign import follow_sparseml
 
 
 def _bert(layers: int = 1) -> BertForQuestionAnswering:
@@ -343,3 +344,26 @@ def test_calibration_waits_for_a_later_start() -> None:
     manager.before_optimizer_step(1)
     assert taken == [0, 1, 2, 3]
     assert all(quantizer.calibrated for _, quantizer in fake_quantizers(model))
+
+
+def test_a_projection_behind_embeddings_has_its_quantizer_where_the_checkpoint_has_it() -> None:
+    config = MobileBertConfig(
+        vocab_size=50,
+        hidden_size=16,
+        embedding_size=8,
+        intra_bottleneck_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        num_feedforward_networks=1,
+    )
+    fields = "submodules: [mobilebert.embeddings], quantize_linear_activations: 0"
+    model = _quantized(fields, MobileBertForQuestionAnswering(config))
+    name = "mobilebert.embeddings.embedding_transformation"
+    own = {place for place in _places(model) if place.startswith(name)}
+    assert own == {f"{name}.weight", f"{name}.output"}
+    follow_sparseml(model, [f"{name}.output_fake_quant.scale"])
+    assert {place for place in _places(model) if place.startswith(name)} == own
+    follow_sparseml(model, [f"{name}.input_fake_quant.scale", f"{name}.weight_fake_quant.scale"])
+    assert {place for place in _places(model) if place.startswith(name)} == {f"{name}.weight", f"{name}.input"}
+    assert not model.mobilebert.embeddings.embedding_transformation.input_fake_quant.arguments.symmetric
