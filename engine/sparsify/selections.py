@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,7 +14,9 @@ from engine.recipes.inspection import Finding, Pattern, Selected, Selection
 from engine.recipes.modifiers import LayerPruningModifier, Modifier
 from engine.recipes.recipe import Recipe
 from engine.recipes.timeline import Timeline, Track
+from engine.sparsify.behaviours import BEHAVIOURS
 from engine.sparsify.behaviours.layers import LayerPruning
+from engine.sparsify.behaviours.pruning import MaskingBehaviour
 from engine.sparsify.masks.create import check_mask
 from engine.sparsify.parameters import NamedParameters, select_parameters
 
@@ -98,11 +101,19 @@ class Selector:
 
     def _matched(self, index: int, modifier: Modifier, member: str) -> NamedParameters:
         try:
-            return select_parameters(self.model, [member], modifier=modifier.name)
+            return self._chosen(modifier, member)
         except UserError as error:
             strict = getattr(modifier, "params_strict", True)
             self.say(index, "error" if strict else "warning", error.message, error.hint)
             return []
+
+    def _chosen(self, modifier: Modifier, member: str) -> NamedParameters:
+        """What a modifier would act on if it named this member alone."""
+        behaviour = BEHAVIOURS.get(type(modifier))
+        if behaviour is None or not issubclass(behaviour, MaskingBehaviour) or not getattr(modifier, "params", None):
+            return select_parameters(self.model, [member], modifier=modifier.name)
+        alone: Any = replace(modifier, params=member if member.startswith("__") else (member,))  # pyright: ignore[reportCallIssue]
+        return behaviour(alone).selected(self.model)
 
     def _check_masks(self, wanted: Wanted, modifier: Modifier, parameters: NamedParameters) -> None:
         mask_type = getattr(modifier, "mask_type", None)
