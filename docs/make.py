@@ -17,7 +17,10 @@ from sqa_tui.actions import ACTIONS, SCREEN_TITLES
 from sqa_tui.cli import COMMANDS
 
 DOCS = Path(__file__).parent
-SUBCOMMANDS = [("zoo", "list"), ("recipe", "check"), ("recipe", "show"), ("recipe", "preview")]
+SUBCOMMANDS = [
+    *(("zoo", name) for name in ("list", "show", "fetch", "sources")),
+    *(("recipe", name) for name in ("check", "show", "preview")),
+]
 
 
 def keys_page() -> str:
