@@ -16,7 +16,6 @@ from engine.recipes.support import unsupported
 from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
 from engine.sparsify.behaviours.distillation import Distillation
 from engine.sparsify.behaviours.quantization import Quantization
-from engine.sparsify.behaviours.second_order import SecondOrderPruning
 from engine.sparsify.behaviours.teacher import TaughtBehaviour
 from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
 from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
@@ -107,10 +106,9 @@ class SparsificationManager:
         return parts
 
     def will_sample(self, step: int) -> bool:
-        """Whether gradients are sampled before step `step` is made, or to finalize a run that ends there."""
+        """Whether batches are sampled before step `step` is made, or to finalize a run that ends there."""
         epoch = self._moment(step).epoch
-        pruning = [behaviour for behaviour in self.behaviours if isinstance(behaviour, SecondOrderPruning)]
-        return any(behaviour.will_sample(epoch) for behaviour in pruning)
+        return any(behaviour.will_sample(epoch) for behaviour in self.behaviours)
 
     def roll_back(self, state: Mapping[str, Any]) -> bool:
         """Go back to a `state` of this run; False, and nothing is changed, where the model has another structure."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from engine.errors import UserError
 from engine.question_answering.preflight import build_spec, check_run, parse_light
@@ -18,6 +20,7 @@ from engine.runs.recorder import RunRecorder
 from engine.runs.spec import read_spec
 from engine.sparsify.checkpoint import load_question_answering_model
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
+from tests.functional.test_question_answering_obs import run_here, stop_at_sampling
 from tests.tiny_models import write_dense
 
 RECIPE = """
@@ -103,3 +106,22 @@ def test_a_training_calibrates_where_quantization_begins(model: Path, tmp_path: 
     assert all(
         item.calibrated for _, item in fake_quantizers(load_question_answering_model(str(directory.output)).model)
     )
+
+
+def test_a_run_stopped_while_it_calibrates_goes_on_to_the_same_weights(model: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "modifiers:\n  - !EpochRangeModifier {start_epoch: 0.0, end_epoch: 2.0}\n"
+        "  - !QuantizationModifier {start_epoch: 1, num_calibration_steps: 3, quantize_linear_activations: 0}\n"
+    )
+    line = ["--model_name_or_path", str(model), "--recipe", str(recipe), "--do_train", "--use_cpu", *LENGTHS, *DATA]
+    whole = _run(*line, "--save_strategy", "no")
+    stopped = create_run(slug="stopped", spec=build_spec([*line, "--save_strategy", "no"]))
+    run_here(stopped, stop_at_sampling(1, stopped))
+    assert _events(stopped, "exit")[-1]["outcome"] == "stopped"
+    spe = _events(whole, "start")[0]["steps_per_epoch"]
+    assert [Path(event["path"]).name for event in _events(stopped, "checkpoint")] == [f"checkpoint-{spe}"]
+    run_here(stopped, again=True)
+    expected, found = (load_file(directory.output / "model.safetensors") for directory in (whole, stopped))
+    assert expected.keys() == found.keys()
+    assert [name for name, value in expected.items() if not np.array_equal(found[name], value)] == []

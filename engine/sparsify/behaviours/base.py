@@ -63,6 +63,10 @@ class Behaviour(Generic[AnyModifier]):
     def update(self, moment: Moment) -> None:
         """Do what is due, after backward and before the weights move."""
 
+    def will_sample(self, epoch: float) -> bool:
+        """Whether batches beside the training's are run before the step at `epoch`, or at the run's end there."""
+        return False
+
     def before_step(self, moment: Moment) -> None:
         """Called before every optimizer step, after all updates."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -58,7 +60,8 @@ class Quantization(Behaviour[AnyQuantizationModifier]):
         model = self.training.model
         if moment.starts and not self.converted:
             self.convert(model)
-            self._calibrate_if_asked()
+            with self._whole_or_undone():
+                self._calibrate_if_asked()
         if self._freezes(moment.epoch):
             self.freeze(model)
             self.say(moment, "update", f"{self.modifier.name}: observers frozen")
@@ -73,6 +76,18 @@ class Quantization(Behaviour[AnyQuantizationModifier]):
             )
         losses = source(f"{self.modifier.name} num_calibration_steps", {})
         calibrate(self.training.model, losses(0, steps, f"calibrating on {steps} batches"))
+
+    def will_sample(self, epoch: float) -> bool:
+        return bool(self.modifier.num_calibration_steps) and not self.converted and epoch >= self.modifier.begins
+
+    @contextmanager
+    def _whole_or_undone(self) -> Generator[None]:
+        """A run that is stopped inside begins with it again: to its checkpoint the model is not converted yet."""
+        try:
+            yield
+        except BaseException:
+            self.converted = False
+            raise
 
     def _calibrate_if_asked(self) -> None:
         # In one shot the weights are pruned first: see the manager's `calibrate`.
