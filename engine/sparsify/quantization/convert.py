@@ -47,7 +47,8 @@ def _convert(module: nn.Module, tensors: Tensors, observes_in_eval: bool) -> Non
         return FakeQuantizer(arguments, channels=channels, observes_in_eval=observes_in_eval)
 
     if type(module) in QUANTIZED_CLASSES:
-        weight = made(tensors.weight, module.weight.size(0) if tensors.weight else None)  # type: ignore[operator, union-attr, arg-type]
+        rows = getattr(module, "out_features", None) or getattr(module, "num_embeddings", None)
+        weight = made(tensors.weight, rows)
         quantize_layer(module, made(tensors.inputs), weight, made(tensors.output))
     elif not isinstance(module, tuple(QUANTIZED_CLASSES.values())):
         quantize_calls(module, made(tensors.inputs), made(tensors.output))
