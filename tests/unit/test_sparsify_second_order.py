@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from engine.sparsify.behaviours import mfac, obs
 from engine.sparsify.behaviours.second_order import SecondOrderPruning
 from engine.sparsify.context import TrainingContext
 from engine.sparsify.fisher.blocks import bytes_per_weight
+from engine.sparsify.fisher.scratch import Scratch
 from engine.sparsify.manager import SparsificationManager
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from tests.small_runs import STEPS_PER_EPOCH, SmallRun, adam, assert_resumes
@@ -136,10 +139,12 @@ def test_one_step_an_epoch_prunes(compatible: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["obs", "obs in runs", "mfac"])
-def test_little_memory_makes_passes_but_no_difference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_little_memory_makes_passes_but_no_difference(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     sampled: list[str] = []
 
-    def trained(memory: int) -> list[torch.Tensor]:
+    def trained(memory: int, scratch: Path | None = None) -> list[torch.Tensor]:
         module = mfac if name == "mfac" else obs
         monkeypatch.setattr(module, "fisher_memory", lambda device: memory)
         sampled.clear()
@@ -147,6 +152,7 @@ def test_little_memory_makes_passes_but_no_difference(name: str, monkeypatch: py
         (pruning,) = run.manager.behaviours
         assert isinstance(pruning, SecondOrderPruning)
         assert pruning.sampler is not None
+        pruning.training.context = replace(pruning.training.context, scratch=scratch)
         losses = pruning.sampler.losses
 
         def watched(first: int, count: int, text: str, /) -> Generator[torch.Tensor]:
@@ -159,13 +165,29 @@ def test_little_memory_makes_passes_but_no_difference(name: str, monkeypatch: py
 
     plenty = trained(1 << 30)
     assert len(sampled) == 2
-    little = trained(24 * (bytes_per_weight(8) if name != "mfac" else 12))
-    assert all(torch.equal(one, other) for one, other in zip(plenty, little, strict=True))
-    # 48 and 32 weights, 24 at a time; with blocks of 20 over all that are left, 20 at a time.
-    passes = [text for text in sampled if text.startswith("0 ")]
-    assert passes[0].endswith(f"gradients, pass 1 of {len(passes)}")
-    assert len(passes) == 7
-    assert len({text.split()[0] for text in sampled}) == 2
+    memory = 24 * (bytes_per_weight(8) if name != "mfac" else 12)
+    # 48 and 32 weights, 24 at a time; with blocks of 20 over all that are left, 20 at a time: four parts.
+    for scratch, count in ((None, 7), (tmp_path, 4)):
+        little = trained(memory, scratch)
+        assert all(torch.equal(one, other) for one, other in zip(plenty, little, strict=True))
+        passes = [text for text in sampled if text.startswith("0 ")]
+        assert len(passes) == count
+        assert passes[-1].endswith(f"gradients, pass {count} of {count}")
+        assert len({text.split()[0] for text in sampled}) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert Scratch(tmp_path, 10).available
+    assert not Scratch(tmp_path / "nowhere", 10).available
+    assert not Scratch(None, 10).available
+
+    def full(handle: int, offset: int, size: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    assert not Scratch(tmp_path, 10).available
+    assert not list(tmp_path.iterdir())
 
 
 class Regression:

@@ -95,7 +95,18 @@ class MFACPruning(SecondOrderPruning[MFACPruningModifier]):
         each = blocks.bytes_per_weight(self._block) if self._dense else rows.bytes_per_weight(self.gradient_count())
         limit = max(fisher_memory(device) // each, 1)
         segments = kept_weights(self.kept(), self._block or self._in_one(limit), limit)
-        return FisherPasses(segments, limit, self.estimate(partial(self._collector, device=device)).find)
+        return FisherPasses(
+            segments,
+            limit,
+            self.estimate(partial(self._collector, device=device)).find,
+            scratch=self.training.context.scratch,
+            numbers=self._numbers,
+            device=device,
+        )
+
+    def _numbers(self, size: int) -> int:
+        """How many numbers the inverse of a segment holds."""
+        return blocks.numbers(size, self._block) if self._dense else size * self.gradient_count()
 
     @property
     def _dense(self) -> bool:

@@ -14,7 +14,7 @@ from engine.recipes.modifiers import OBSPruningModifier
 from engine.sparsify.behaviours.base import Training, behaviour_of
 from engine.sparsify.behaviours.second_order import SecondOrderPruning
 from engine.sparsify.fisher import FisherPasses, FisherSums, whole_parameters
-from engine.sparsify.fisher.blocks import RUN, bytes_per_weight
+from engine.sparsify.fisher.blocks import RUN, bytes_per_weight, numbers
 from engine.sparsify.fisher.memory import fisher_memory
 
 EPSILON = torch.finfo(torch.float32).eps
@@ -61,7 +61,14 @@ class OBSPruning(SecondOrderPruning[OBSPruningModifier]):
         device = weights[0].device
         limit = max(fisher_memory(device) // bytes_per_weight(block), block)
         segments = whole_parameters([weight.numel() for weight in weights], block, limit)
-        return FisherPasses(segments, limit, self.estimate(partial(FisherSums, block=block, device=device)).find)
+        return FisherPasses(
+            segments,
+            limit,
+            self.estimate(partial(FisherSums, block=block, device=device)).find,
+            scratch=self.training.context.scratch,
+            numbers=partial(numbers, block=block),
+            device=device,
+        )
 
     def score(self, weights: torch.Tensor, fisher: Any) -> torch.Tensor:
         if not self.in_runs:

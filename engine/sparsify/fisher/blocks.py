@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 WAITING = 16
@@ -14,6 +16,12 @@ RUN = 4
 def bytes_per_weight(block: int) -> int:
     """Memory of `FisherSums` for one weight."""
     return 4 * (block + WAITING)
+
+
+def numbers(size: int, block: int) -> int:
+    """How many numbers `InverseBlocks` of `size` weights hold."""
+    block = min(block, size)
+    return -(-size // block) * block**2
 
 
 class FisherSums:
@@ -70,6 +78,10 @@ class InverseBlocks:
         self.matrices = matrices
         self.size = size
         self.block = matrices.shape[-1]
+
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> InverseBlocks:
+        """The same matrix, with its numbers where `move` puts them."""
+        return InverseBlocks(move(self.matrices), self.size)
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of F: flat, `size` numbers."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import torch
 
+from engine.sparsify.fisher.scratch import Scratch
 from engine.sparsify.fisher.segments import Segment
 
 
@@ -19,6 +21,10 @@ class InverseFisher(Protocol):
 
     def times(self, vector: torch.Tensor) -> torch.Tensor:
         """F times a flat vector."""
+        ...
+
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> InverseFisher:
+        """The same matrix, with its numbers where `move` puts them."""
         ...
 
 
@@ -42,31 +48,55 @@ Find = Callable[[Sequence[Segment], str], Known]
 class FisherPasses:
     """The inverse Fisher matrices of `segments`, at most `limit` weights at a time.
 
-    The first walk over all of them needs as many passes as there are parts, a second one fewer by one: the last part
-    is remembered and comes first then. The weights must not change in between, so that the samples say the same.
+    The first walk over all of them needs as many passes as there are parts. For the next the last part is in memory
+    and comes first, the others lie in `scratch` (a folder), if its disk has room for the `numbers` that segments of
+    their sizes have; else they are sampled again, and the weights must not change in between.
     """
 
-    def __init__(self, segments: Iterable[Segment], limit: int, find: Find) -> None:
+    def __init__(
+        self,
+        segments: Iterable[Segment],
+        limit: int,
+        find: Find,
+        *,
+        scratch: Path | None = None,
+        numbers: Callable[[int], int] = lambda size: 0,
+        device: torch.device | None = None,
+    ) -> None:
         self.parts = list(_parts(segments, limit))
         self._find = find
         self._known: Known = []
         self._at: int | None = None
         self._passes = 0
+        self._scratch = Scratch(scratch, sum(numbers(segment.size) for part in self.parts[:-1] for segment in part))
+        self._stored: dict[int, Known] = {}
+        self._device = device
 
     def each(self) -> Iterator[tuple[Segment, InverseFisher]]:
         """Every segment with its matrix; take what you need from one before you take the next."""
         remembered = [] if self._at is None else [self._at]
         for at in [*remembered, *(at for at in range(len(self.parts)) if at != self._at)]:
-            yield from self._part(at)
+            if at in self._stored:
+                yield from ((segment, fisher.moved(self._back)) for segment, fisher in self._stored[at])
+            else:
+                yield from self._part(at)
 
     def _part(self, at: int) -> Known:
         if at != self._at:
             self._known = []  # before the next: there is memory for one
-            self._passes += 1
-            total = 2 * len(self.parts) - 1
-            self._known = self._find(self.parts[at], f", pass {self._passes} of {total}" if total > 1 else "")
+            self._known = self._find(self.parts[at], self._which())
             self._at = at
+            if self._scratch.available and at < len(self.parts) - 1:
+                self._stored[at] = [(segment, fisher.moved(self._scratch.store)) for segment, fisher in self._known]
         return self._known
+
+    def _back(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self._device)
+
+    def _which(self) -> str:
+        self._passes += 1
+        total = len(self.parts) if self._scratch.available else 2 * len(self.parts) - 1
+        return f", pass {self._passes} of {total}" if total > 1 else ""
 
 
 def _parts(segments: Iterable[Segment], limit: int) -> Iterator[list[Segment]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 
@@ -51,6 +51,10 @@ class InverseRows:
         self.gradients = gradients
         self.damp = damp
         self.block = block or gradients.shape[1]
+
+    def moved(self, move: Callable[[torch.Tensor], torch.Tensor]) -> InverseRows:
+        """The same matrix, with its numbers where `move` puts them."""
+        return InverseRows(move(self.gradients), self.block, self.damp)
 
     def diagonal(self) -> torch.Tensor:
         """The diagonal of F: flat, `size` numbers."""

@@ -35,7 +35,7 @@ class GradientSampler:
         """
         said = f"{self.title}: sampling {count:,} gradients{text}"
         with (
-            _evaluating(self.model),
+            evaluating(self.model),
             _requiring_gradients(parameters),
             contextlib.closing(self.losses(first, count, said)) as losses,
         ):
@@ -54,7 +54,7 @@ class GradientSampler:
 
 
 @contextlib.contextmanager
-def _evaluating(model: nn.Module) -> Generator[None]:
+def evaluating(model: nn.Module) -> Generator[None]:
     """Evaluation mode, observers at rest, and afterwards every mode, observer and random number as before."""
     numbers = RandomState.now()
     training = [module for module in model.modules() if module.training]
