@@ -1,9 +1,10 @@
-"""Batches for modifiers that take gradients of their own, beside those of the training."""
+"""Batches for modifiers that take gradients of their own, or calibrate, beside the training."""
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from engine.sparsify.context import GradientLosses
 if TYPE_CHECKING:
     from engine.question_answering.trainer import QuestionAnsweringTrainer
 
+LABELS = ("start_positions", "end_positions")
 SAMPLING_PROMISE = 900.0
 """Seconds within which a batch is expected to be done, and the inverses of what a pass over the batches told."""
 
@@ -83,24 +85,41 @@ class GradientBatches:
             )
         return partial(self._losses, order)
 
+    def calibration(self, windows: int, text: str, /) -> Generator[Mapping[str, torch.Tensor]]:
+        """The first windows of the sequence without their labels, each once: a `CalibrationSource`."""
+        order = replace(self.order, drop_last=False)
+        count, size = min(windows, order.count), order.batch_size
+        chosen = [index for place in range(-(-count // size)) for index in order.windows(place)][:count]
+        batches = (chosen[begin : begin + size] for begin in range(0, count, size))
+        with contextlib.closing(self._inputs(batches, text)) as taken:
+            for inputs in taken:
+                yield {name: tensor for name, tensor in inputs.items() if name not in LABELS}
+
     def _losses(self, order: BatchOrder, first: int, count: int, text: str, /) -> Generator[torch.Tensor]:
+        batches = (order.windows(position) for position in range(first, first + count))
+        with contextlib.closing(self._inputs(batches, text)) as taken:
+            for inputs in taken:
+                yield self._loss(inputs)
+
+    def _inputs(self, batches: Iterable[list[int]], text: str) -> Generator[dict[str, torch.Tensor]]:
+        """The inputs of the network for batches of windows, with a sign of progress after each."""
         recorder, step = self.trainer.recorder, self.trainer.state.global_step
+        device = self.trainer.args.device
+        known = inspect.signature(type(self.trainer.network).forward).parameters
         with recorder.phase("sample", text, promise=SAMPLING_PROMISE, step=step):
-            for position in range(first, first + count):
+            for windows in batches:
                 self.listen()
                 if recorder.stop_requested:
-                    raise StoppedError("stopped while gradients were sampled")
-                yield self._loss([self.data[index] for index in order.windows(position)])
+                    raise StoppedError("stopped while batches were taken beside the training")
+                batch = self.collator([self.data[index] for index in windows])
+                yield {name: tensor.to(device) for name, tensor in batch.items() if name in known}
                 recorder.progress()
 
-    def _loss(self, items: list[dict[str, Any]]) -> torch.Tensor:
-        network, device = self.trainer.network, self.trainer.args.device
+    def _loss(self, inputs: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        network = self.trainer.network
         # The class's method: around the instance's, accelerate may have put half precision, in which small gradients
         # are lost.
-        forward = type(network).forward
-        known = inspect.signature(forward).parameters
-        inputs = {name: tensor.to(device) for name, tensor in self.collator(items).items() if name in known}
-        loss = forward(network, **inputs).loss
+        loss = type(network).forward(network, **inputs).loss
         if loss is None:
             raise UserError("the training questions have no answers to take gradients of", "give labelled questions")
         return loss

@@ -34,6 +34,7 @@ from engine.question_answering.training_arguments import EngineArguments, Traini
 from engine.recipes import Recipe, parse_recipe
 from engine.recipes.advice import warnings
 from engine.recipes.compose import compose
+from engine.recipes.modifiers import OneShotPruningModifier
 from engine.recipes.phases import phases
 from engine.recipes.support import samples_training_data
 from engine.runs.recorder import RunRecorder
@@ -210,6 +211,7 @@ def _settle_best_model(training: TrainingArguments, recipe: Recipe, say: Announc
     """A model that is not yet pruned and quantized scores better, but is not the one that is wanted."""
     ends = [phase.end_epoch for phase in phases(recipe, training.num_train_epochs) if phase.name == "prune"]
     starts = [phase.start_epoch for phase in phases(recipe, training.num_train_epochs) if phase.name == "qat"]
+    starts += [modifier.begins for modifier in recipe.modifiers if isinstance(modifier, OneShotPruningModifier)]
     finished = max([*ends, *starts], default=0.0)
     if training.load_best_model_at_end and training.best_model_after_epoch is None and finished > 0:
         training.best_model_after_epoch = finished
@@ -246,11 +248,14 @@ def _add_callbacks(
     steps = trainer.steps_per_epoch if trainer.train_dataset is not None else 1
     total = training.max_steps if training.max_steps > 0 else math.ceil(training.num_train_epochs * steps)
     control, collator = ControlCallback(trainer, steps), inputs.collator()
+    batches = None if sampled is None else GradientBatches(trainer, sampled, collator, control.listen)
     context = TrainingContext(
         steps_per_epoch=steps,
         total_steps=total,
         teacher=_on(teacher, training.device),
-        gradient_losses=None if sampled is None else GradientBatches(trainer, sampled, collator, control.listen),
+        gradient_losses=batches,
+        calibration_inputs=None if batches is None else batches.calibration,
+        scratch=Path(str(training.output_dir)),
     )
     samples = training.train_batch_size * training.gradient_accumulation_steps
     callbacks = Callbacks(

@@ -94,6 +94,8 @@ class QuestionAnsweringTrainer(Trainer):
         self.gradient_norm: float | None = None
         self.last_predictions: Predictions | None = None
         self.teacher_f1: float | None = None
+        self.dense_f1: float | None = None
+        """Of the model before it was pruned in one shot."""
         self.quantization_began = False
         self._make_questions = questions
         self._questions: QuestionSet | None = None
@@ -214,6 +216,8 @@ class QuestionAnsweringTrainer(Trainer):
         if self.teacher_f1 is not None:
             known["teacher_f1"] = self.teacher_f1
             known["recovery"] = scores["f1"] / self.teacher_f1 if self.teacher_f1 else 0.0
+        if self.dense_f1 is not None:
+            known["dense_f1"] = self.dense_f1
         self.recorder.emit("eval", **place, **known, samples=samples, seconds=seconds, durable=True)
 
     def predict_questions(self, questions: QuestionSet, doing: str, model: Any = None) -> Predictions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from engine.errors import UserError
 from engine.question_answering.artifacts import LOCK_FILE
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
+from engine.question_answering.gradient_batches import SAMPLING_PROMISE
 from engine.question_answering.network import write_samples
 from engine.question_answering.preparation import PreparedRun, prepare
 from engine.question_answering.setup import Announcer
@@ -24,7 +25,6 @@ from engine.recipes.phases import phases
 from engine.runs.lock import EngineLock, LockBusyError
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
-from engine.sparsify.context import TrainingContext
 from engine.sparsify.parameters import prunable_parameters
 from engine.zoo.demo.publish import TEACHER, is_demo_recipe, publish
 
@@ -170,22 +170,37 @@ def _one_shot(prepared: PreparedRun) -> None:
     """Apply the whole recipe at once, without training."""
     trainer, manager = prepared.trainer, prepared.trainer.manager
     _announce_start(prepared)
-    with prepared.recorder.phase("prune", "one shot"):
+    _evaluate_dense(prepared)
+    with prepared.recorder.phase("prune", "one shot", promise=SAMPLING_PROMISE):
         optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
         manager.prepare(trainer.network, math.inf)
-        source = prepared.callbacks.recipe.context.gradient_losses
-        context = TrainingContext(
-            steps_per_epoch=1, total_steps=1, teacher="disable", gradient_losses=source, one_shot=True
-        )
+        given = prepared.callbacks.recipe.context
+        context = replace(given, steps_per_epoch=1, total_steps=1, teacher="disable", one_shot=True)
         manager.initialize(trainer.network, optimizer, context)
         manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
         manager.finalize()
         prepared.callbacks.events.report(trainer.state)
+    sparsity, _ = manager.sparsity()
+    if sparsity is not None:
+        prepared.say(f"one shot: {100 * sparsity:.1f} % of the pruned parameters are zero", level="info")
     if manager.quantizes:
         _calibrate(prepared)
     output = prepared.spec.output_dir
     trainer.save_model(output)
     prepared.recorder.emit("checkpoint", path=output, reason="the recipe was applied", durable=True)
+
+
+def _evaluate_dense(prepared: PreparedRun) -> None:
+    """Score the model as it is, for what the recipe costs."""
+    trainer = prepared.trainer
+    if not prepared.arguments.training.do_eval or prepared.recipe is None:
+        return
+    with prepared.recorder.phase("evaluate", "the model before the recipe", promise=_LOADING_PROMISE):
+        scores = trainer.questions.score(trainer.predict_questions(trainer.questions, "evaluating"))
+    trainer.dense_f1 = scores["f1"]
+    metrics = {f"dense_{name}": scores[name] for name in ("exact_match", "f1")}
+    trainer.log_metrics("dense", metrics)
+    trainer.save_metrics("dense", metrics)
 
 
 def _check_calibration(prepared: PreparedRun) -> None:
@@ -208,6 +223,9 @@ def _evaluate(prepared: PreparedRun) -> None:
     metrics = trainer.evaluate()
     trainer.log_metrics("eval", metrics)
     trainer.save_metrics("eval", metrics)
+    if trainer.dense_f1 is not None:
+        before, after = trainer.dense_f1, metrics["eval_f1"]
+        prepared.say(f"one shot: F1 {before:.2f} before the recipe, {after:.2f} after it", level="info")
     if trainer.last_predictions is not None:
         trainer.last_predictions.write(Path(prepared.spec.output_dir), "eval")
 

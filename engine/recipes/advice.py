@@ -14,8 +14,10 @@ from engine.recipes.modifiers import (
     GradualPruningModifier,
     LayerPruningModifier,
     Modifier,
+    OneShotPruningModifier,
     SetWeightDecayModifier,
 )
+from engine.recipes.modifiers.sparsity import RATIO_TOLERANCE, ratio
 from engine.recipes.problems import Problem
 from engine.recipes.pruning_advice import about_alternating, about_selection
 from engine.recipes.recipe import Recipe
@@ -72,7 +74,7 @@ def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> It
         yield from about_selection(modifier)
     elif isinstance(modifier, ACDCPruningModifier):
         yield from about_alternating(modifier, length)
-    elif isinstance(modifier, ConstantPruningModifier) and 0 <= modifier.end_epoch < length:
+    elif isinstance(modifier, ConstantPruningModifier | OneShotPruningModifier) and 0 <= modifier.end_epoch < length:
         yield f"lets go at epoch {modifier.end_epoch:g}: what was zero grows again until the run ends"
     elif isinstance(modifier, LayerPruningModifier) and modifier.end_epoch == length:
         yield "ends with the run; the layers stay out of the model as with end_epoch: -1"
@@ -98,16 +100,15 @@ def _about_pruning(modifier: GradualPruningModifier, length: float, steps_per_ep
 
 def _about_ratio(modifier: GradualPruningModifier) -> Iterator[str]:
     """Masks N:M prune one share of the weights or none; a run ends at the first other target."""
-    mask = "2:4" if modifier.mask_type == "tensorrt" else modifier.mask_type
-    if not isinstance(mask, str) or ":" not in mask:
+    share = ratio(modifier.mask_type)
+    if share is None:
         return
-    kept, _, group = mask.partition(":")
-    share = 1 - int(kept) / int(group)
     # From nothing to all in one update is possible too.
     leaps = modifier.init_sparsity == 0 and modifier.update_frequency >= modifier.end_epoch - modifier.begins
     sparsities = [*([] if leaps else [modifier.init_sparsity]), *targets(modifier)]
-    if any(isinstance(value, float) and abs(value - share) > 0.01 for value in sparsities):
-        yield f"cannot go through other sparsities than {share:g} with masks {mask}: set init_sparsity to it too"
+    if any(isinstance(value, float) and abs(value - share) > RATIO_TOLERANCE for value in sparsities):
+        masks = f"masks {modifier.mask_type}"
+        yield f"cannot go through other sparsities than {share:g} with {masks}: set init_sparsity to it too"
 
 
 def _comes_last(epoch: float, length: float, steps_per_epoch: int | None) -> bool:

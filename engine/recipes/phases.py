@@ -11,6 +11,7 @@ from engine.recipes.modifiers import (
     ConstantPruningModifier,
     GradualPruningModifier,
     Modifier,
+    OneShotPruningModifier,
 )
 from engine.recipes.recipe import Recipe
 
@@ -33,7 +34,7 @@ def phases(recipe: Recipe, total_epochs: float) -> tuple[Phase, ...]:
     pruning = [item for item in recipe.modifiers if isinstance(item, GradualPruningModifier | ACDCPruningModifier)]
     quantizing = [item for item in recipe.modifiers if isinstance(item, AnyQuantizationModifier)]
     teaching = [item for item in recipe.modifiers if item.acts_on == "loss"]
-    holding = [item for item in recipe.modifiers if isinstance(item, ConstantPruningModifier)]
+    holding = [item for item in recipe.modifiers if isinstance(item, ConstantPruningModifier | OneShotPruningModifier)]
     first_change = min((item.begins for item in [*pruning, *quantizing, *holding]), default=total_epochs)
     found = [Phase("dense", 0.0, min(first_change, total_epochs))]
     for name, modifiers in (("prune", pruning), ("qat", quantizing), ("distil", teaching)):

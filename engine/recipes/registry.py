@@ -20,7 +20,6 @@ _CLASSES: list[type[Modifier]] = [
 MODIFIERS: dict[str, type[Modifier]] = {value.name: value for value in _CLASSES if value.__name__ == value.name}
 """Every modifier by its tag; `SchemeQuantizationModifier` shares the tag of `QuantizationModifier`."""
 
-_TRAINED = "prune while training: MagnitudePruningModifier or OBSPruningModifier with a start and an end"
 _TRAINED_INTEGERS = "quantize while training: QuantizationModifier with a start"
 
 REFUSED = {
@@ -28,7 +27,8 @@ REFUSED = {
     "TopKASTPruningModifier": "its two masks were never checked against SparseML's: use ACDCPruningModifier",
     "PowerpropagationModifier": "a model saved with it is wrong without its layers: use MagnitudePruningModifier",
     "LayerThinningModifier": "what it leaves fits no configuration of transformers: use StructuredPruningModifier",
-    **dict.fromkeys(("SparseGPTModifier", "WandaPruningModifier"), _TRAINED),
+    "SparseGPTModifier": "use OneShotPruningModifier with method: sparsegpt",
+    "WandaPruningModifier": "use OneShotPruningModifier with method: wanda",
     **dict.fromkeys(("GPTQModifier", "AWQModifier", "AutoRoundModifier"), _TRAINED_INTEGERS),
     **dict.fromkeys(("SmoothQuantModifier", "LogarithmicEqualizationModifier"), _TRAINED_INTEGERS),
     **dict.fromkeys(("QuIPModifier", "SpinQuantModifier"), _TRAINED_INTEGERS),

@@ -19,6 +19,7 @@ from engine.recipes.modifiers import (
     Modifier,
     MovementPruningModifier,
     OBSPruningModifier,
+    OneShotPruningModifier,
     PerLayerDistillationModifier,
     QuantizationModifier,
     SchemeQuantizationModifier,
@@ -47,6 +48,7 @@ SUPPORTED: frozenset[type[Modifier]] = frozenset(
         MFACPruningModifier,
         MovementPruningModifier,
         OBSPruningModifier,
+        OneShotPruningModifier,
         PerLayerDistillationModifier,
         QuantizationModifier,
         SchemeQuantizationModifier,
@@ -63,10 +65,11 @@ SUPPORTED: frozenset[type[Modifier]] = frozenset(
 
 def samples_training_data(recipe: Recipe) -> bool:
     """Whether the recipe needs training data also where nothing is trained: to take gradients of, or to calibrate
-    quantizers on."""
+    quantizers or pruning on."""
     return any(
         isinstance(modifier, OBSPruningModifier | AnyQuantizationModifier)
         or (isinstance(modifier, MFACPruningModifier) and not modifier.use_gradient_buffering)
+        or (isinstance(modifier, OneShotPruningModifier) and modifier.calibrates)
         for modifier in recipe.modifiers
     )
 

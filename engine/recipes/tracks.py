@@ -22,6 +22,7 @@ from engine.recipes.modifiers import (
     MFACPruningModifier,
     Modifier,
     OBSPruningModifier,
+    OneShotPruningModifier,
     PerLayerDistillationModifier,
     SetLearningRateModifier,
     SetParamModifier,
@@ -201,6 +202,10 @@ def _pruned(
     return changes
 
 
+def _at_once(modifier: OneShotPruningModifier, clock: Clock) -> Iterator[Draft]:
+    yield "sparsity", (), _switch(modifier, clock, modifier.sparsity)
+
+
 def _switch(modifier: Modifier, clock: Clock, on: float = 1.0, off: float | None = 0.0) -> list[Change]:
     """A value from a modifier's start on, another one from its end on."""
     end = clock.ends(modifier)
@@ -297,6 +302,7 @@ def _constant(modifier: SetParamModifier, clock: Clock) -> Iterator[Draft]:
 _DRAFTS: dict[type[Modifier], Callable[..., Iterator[Draft]]] = {
     GradualPruningModifier: _gradual,
     ACDCPruningModifier: _alternating,
+    OneShotPruningModifier: _at_once,
     ConstantPruningModifier: _held,
     LayerPruningModifier: _dropped,
     LearningRateFunctionModifier: _rate_function,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import torch
@@ -30,6 +31,15 @@ class GradientSource(Protocol):
         ...
 
 
+class CalibrationSource(Protocol):
+    """Gives inputs of the model, the same whenever it is asked for them."""
+
+    def __call__(self, windows: int, text: str, /) -> Generator[Mapping[str, torch.Tensor]]:
+        """Batches of `windows` training windows (all there are, where they are fewer), on the model's device, without
+        labels; `text` says what for."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingContext:
     """Facts of a run that modifiers need.
@@ -37,14 +47,18 @@ class TrainingContext:
     `steps_per_epoch` and `total_steps` count optimizer steps. `teacher`: a model; ``self`` for a copy of the student
     taken when distillation starts; ``disable`` to leave distillation out; None where there is none.
     `gradient_losses`: losses for modifiers that sample gradients of their own, or calibrate; None where there is no
-    data. `one_shot`: nothing is trained, the whole recipe acts in one step.
+    data. `calibration_inputs`: inputs for modifiers that look at what goes through layers, likewise. `one_shot`:
+    nothing is trained, the whole recipe acts in one step. `scratch`: a folder for what memory has no room for; None
+    where nothing may be put on a disk.
     """
 
     steps_per_epoch: int
     total_steps: int
     teacher: Teacher = None
     gradient_losses: GradientSource | None = None
+    calibration_inputs: CalibrationSource | None = None
     one_shot: bool = False
+    scratch: Path | None = None
 
     @property
     def total_epochs(self) -> float:

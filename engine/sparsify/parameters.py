@@ -45,7 +45,7 @@ def select_parameters(
     candidates = list(all_parameters(model))
     chosen: set[str] = set()
     for member in members:
-        matched = _matched(model, member, candidates, modifier)
+        matched = matching(model, member, candidates, modifier)
         if not matched and strict:
             raise UserError(
                 f"{modifier}: {plain(member)} matches no parameter of the model",
@@ -57,7 +57,8 @@ def select_parameters(
     return [(name, parameter) for name, parameter in candidates if name in chosen]
 
 
-def _matched(model: nn.Module, member: str, candidates: Sequence[tuple[str, nn.Parameter]], modifier: str) -> list[str]:
+def matching(model: nn.Module, member: str, candidates: Sequence[tuple[str, nn.Parameter]], modifier: str) -> list[str]:
+    """The names among `candidates` that one member of `params` means. Raises `UserError` for a broken pattern."""
     if member == ALL:
         return [name for name, _ in candidates]
     if member == ALL_PRUNABLE:

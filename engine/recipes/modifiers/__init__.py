@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from engine.recipes.modifiers.base import Modifier
 from engine.recipes.modifiers.distillation import DistillationModifier, PerLayerDistillationModifier
+from engine.recipes.modifiers.one_shot import OneShotPruningModifier
 from engine.recipes.modifiers.pruning import (
     ACDCPruningModifier,
     ConstantPruningModifier,
@@ -53,6 +54,7 @@ __all__ = [
     "Modifier",
     "MovementPruningModifier",
     "OBSPruningModifier",
+    "OneShotPruningModifier",
     "PerLayerDistillationModifier",
     "QuantizationArguments",
     "QuantizationModifier",

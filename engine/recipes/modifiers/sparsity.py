@@ -44,18 +44,41 @@ def _target(value: Any) -> float:
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask type: one of `names`, a list of whole numbers (block) or ``N:M``, as far as the modifier allows them."""
+    """A mask type: one of `names`, a list of whole numbers (block) or ``N:M``, as far as the modifier allows them:
+    `blocks` allows both, `ratios` only ``N:M``."""
 
     names: tuple[str, ...] = ("unstructured", "block4", "tensorrt")
     blocks: bool = True
+    ratios: bool = False
 
     def read(self, value: Any) -> MaskType:
-        if isinstance(value, str) and (value in self.names or (self.blocks and _is_n_of_m(value))):
+        if isinstance(value, str) and (value in self.names or (self._takes_ratios and _is_n_of_m(value))):
             return value
         if self.blocks and isinstance(value, list | tuple):
             return _block(cast("list[Any] | tuple[Any, ...]", value))
-        further = ", a block such as [1, 4] or N:M such as 2:4" if self.blocks else ""
-        raise BadValueError(f"must be {', '.join(self.names)}{further}, not {shown(value)}")
+        raise BadValueError(f"must be {', '.join(self.names)}{self._further()}, not {shown(value)}")
+
+    @property
+    def _takes_ratios(self) -> bool:
+        return self.blocks or self.ratios
+
+    def _further(self) -> str:
+        if self.blocks:
+            return ", a block such as [1, 4] or N:M such as 2:4"
+        return " or N:M such as 2:4" if self.ratios else ""
+
+
+RATIO_TOLERANCE = 0.01
+"""How far a sparsity may be from the one that masks N:M have."""
+
+
+def ratio(mask_type: MaskType) -> float | None:
+    """The sparsity that masks N:M have; None for other types."""
+    text = "2:4" if mask_type == "tensorrt" else mask_type
+    if not isinstance(text, str) or not _is_n_of_m(text):
+        return None
+    kept, _, group = text.partition(":")
+    return 1 - int(kept) / int(group)
 
 
 def _is_n_of_m(value: str) -> bool:

@@ -24,7 +24,7 @@ def put_targets(fields: NewerFields) -> None:
     if value is None:
         return
     if isinstance(value, list):
-        names: Any = [_parameter(fields, name) for name in cast("list[Any]", value)]
+        names: Any = [as_parameter(fields, name) for name in cast("list[Any]", value)]
     else:
         names = _one(fields, value)
     fields.put("params", names, "targets")
@@ -35,10 +35,10 @@ def _one(fields: NewerFields, value: Any) -> Any:
         return [WEIGHTS]
     if value == ALL_PRUNABLE or not isinstance(value, str):
         return value
-    return [_parameter(fields, value)]
+    return [as_parameter(fields, value)]
 
 
-def _parameter(fields: NewerFields, name: Any) -> Any:
+def as_parameter(fields: NewerFields, name: Any) -> Any:
     """The parameter, or the pattern for parameters, that one target means."""
     if not isinstance(name, str) or name in (ALL, ALL_PRUNABLE):
         return WEIGHTS if name == ALL else name

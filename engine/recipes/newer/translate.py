@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from engine.recipes.modifiers import Modifier
 from engine.recipes.newer.distillation import output
 from engine.recipes.newer.fields import NewerFields
+from engine.recipes.newer.one_shot import sparsegpt, wanda
 from engine.recipes.newer.pruning import constant, magnitude
 from engine.recipes.newer.quantization import quantization, whole_model
 from engine.recipes.nodes import Node
@@ -20,6 +21,8 @@ _TRANSLATORS: Mapping[str, Callable[[NewerFields], type[Modifier]]] = {
     "MagnitudePruningModifier": magnitude,
     "OutputDistillationModifier": output,
     "QuantizationModifier": quantization,
+    "SparseGPTModifier": sparsegpt,
+    "WandaPruningModifier": wanda,
     "vLLMQuantizationModifier": quantization,
     "LegacyQuantizationModifier": whole_model,
 }

@@ -35,7 +35,7 @@ def create_masks(
     targets = _targets(sparsity, len(scores))
     if isinstance(mask_type, str) and mask_type in DIMENSIONS:
         return _structured(DIMENSIONS[mask_type], scores, targets, one_threshold, groups)
-    ratio = _ratio(mask_type)
+    ratio = parse_ratio(mask_type)
     if ratio is not None:
         return [keep_n_of_m(score, *ratio, target) for score, target in zip(scores, targets, strict=True)]
     if not one_threshold:
@@ -48,7 +48,7 @@ def create_masks(
 def check_mask(mask_type: MaskType, shape: Sequence[int], sparsity: float) -> None:
     """Raise ValueError where masks of a type cannot be made for a shape and a target above 0."""
     probe = torch.empty(tuple(shape), device="meta")
-    ratio = _ratio(mask_type)
+    ratio = parse_ratio(mask_type)
     if ratio is not None:
         keep_n_of_m(probe, *ratio, sparsity)
     elif not (isinstance(mask_type, str) and mask_type in DIMENSIONS):
@@ -76,7 +76,8 @@ def _group(mask_type: MaskType, score: torch.Tensor) -> tuple[torch.Tensor, Expa
     raise ValueError(f"unknown mask type {mask_type!r}")
 
 
-def _ratio(mask_type: MaskType) -> tuple[int, int] | None:
+def parse_ratio(mask_type: MaskType) -> tuple[int, int] | None:
+    """N and M of a mask type N:M; None for others."""
     if not isinstance(mask_type, str):
         return None
     found = RATIO.fullmatch("2:4" if mask_type == "tensorrt" else mask_type)
