@@ -15,8 +15,9 @@ from engine.recipes.modifiers import (
 )
 from engine.recipes.phases import Phase, phases
 from engine.recipes.recipe import Recipe
+from engine.recipes.run_steps import RunSteps
 from engine.recipes.series import MOST_POINTS, Change, Series, Value, combined, largest, overlaid
-from engine.recipes.tracks import Clock, Quantity, Track, tracks
+from engine.recipes.tracks import Quantity, Track, tracks
 
 __all__ = ["Phase", "Series", "Timeline", "Track", "learning_rates", "timeline"]
 
@@ -65,9 +66,9 @@ def timeline(
     update, which may be one update old; `every_step` keeps all of them.
     """
     spe, total = max(steps_per_epoch, 1), max(total_steps, 0)
-    clock = Clock(spe, total, max(total, MOST_POINTS), sparseml_compatible)
-    clock = clock if every_step else clock.shared(recipe.modifiers)
-    known = tracks(recipe.modifiers, clock)
+    run = RunSteps(spe, total, max(total, MOST_POINTS), sparseml_compatible)
+    run = run if every_step else run.shared(recipe.modifiers)
+    known = tracks(recipe.modifiers, run)
 
     def of(quantity: Quantity) -> list[list[Change]]:
         return [track.series.changes for track in known if track.quantity == quantity]
@@ -83,7 +84,7 @@ def timeline(
         quantization=series(largest(of("quantization"))),
         observers=series(overlaid(of("observers"))),
         distillation=_distillation(recipe, known, spe),
-        phases=phases(recipe, clock.end),
+        phases=phases(recipe, run.end),
         tracks=known,
     )
 
@@ -96,8 +97,8 @@ def _distinct(found: list[list[Change]]) -> list[list[Change]]:
 def learning_rates(recipe: Recipe, steps_per_epoch: int, total_steps: int) -> Series:
     """The learning rate alone, as in a timeline."""
     setting = tuple(item for item in recipe.modifiers if isinstance(item, RATES))
-    clock = Clock(steps_per_epoch, total_steps).shared(setting)
-    return _learning_rate(setting, tracks(setting, clock), steps_per_epoch)
+    run = RunSteps(steps_per_epoch, total_steps).shared(setting)
+    return _learning_rate(setting, tracks(setting, run), steps_per_epoch)
 
 
 def _learning_rate(modifiers: Sequence[Modifier], known: Sequence[Track], steps_per_epoch: int) -> Series:
