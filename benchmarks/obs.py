@@ -9,7 +9,7 @@ those of the processor, which are the clock's on an idle machine with one thread
 from __future__ import annotations
 
 import argparse
-import resource
+import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from unittest import mock
 
+import psutil
 import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
@@ -52,9 +53,27 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def peak_gigabytes() -> float:
-    """The most memory this process ever had."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+class PeakMemory(threading.Thread):
+    """Looks ten times a second how much memory the process has, without pages of files that the system may drop."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.gigabytes = 0.0
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        process = psutil.Process()
+        while not self._done.wait(0.1):
+            found = process.memory_info()
+            self.gigabytes = max(self.gigabytes, (found.rss - found.shared) / 1e9)
+
+    def __enter__(self) -> PeakMemory:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._done.set()
+        self.join()
 
 
 class Bert:
@@ -87,13 +106,13 @@ def whole_update(count: int, length: int, memory: float, scratch: Path | None) -
         scratch=scratch,
     )
     optimizer = torch.optim.AdamW(bert.model.parameters())
-    before = peak_gigabytes()
-    with mock.patch.object(obs, "fisher_memory", return_value=int(memory * SHARE * 1e9)):
+    before = psutil.Process().memory_info().rss / 1e9
+    with PeakMemory() as peak, mock.patch.object(obs, "fisher_memory", return_value=int(memory * SHARE * 1e9)):
         manager.initialize(bert.model, optimizer, context)
         took = seconds(lambda: manager.before_optimizer_step(0))
     sparsity, _ = manager.sparsity()
     print(f"one update with {count} gradients: {took:.0f} s, {len(bert.texts)} passes, sparsity {sparsity:.4f}")
-    print(f"  {memory:g} GB: peak {peak_gigabytes():.2f} GB of memory, {before:.2f} GB before it", flush=True)
+    print(f"  {memory:g} GB: peak {peak.gigabytes:.2f} GB of memory, {before:.2f} GB before it", flush=True)
     print("  (without Adam's moments and the training's gradients, which are 1.3 GB more)", flush=True)
 
 
