@@ -174,7 +174,7 @@ def models() -> dict[str, Callable[[], nn.Module]]:
         "bert": lambda: t.BertForQuestionAnswering(t.BertConfig(**SMALL)),
         "albert": lambda: t.AlbertForQuestionAnswering(t.AlbertConfig(**SMALL, embedding_size=8)),
         "mobilebert": lambda: t.MobileBertForQuestionAnswering(t.MobileBertConfig(**SMALL, **narrow)),
-        "deberta": lambda: t.DebertaV2ForQuestionAnswering(t.DebertaV2Config(**SMALL, **beside, conv_act="gelu")),
+        "deberta": lambda: t.DebertaV2ForQuestionAnswering(t.DebertaV2Config(**SMALL, **beside)),
         "bart": lambda: t.BartForQuestionAnswering(
             t.BartConfig(vocab_size=40, d_model=16, max_position_embeddings=48, **both, **heads)
         ),
