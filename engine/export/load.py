@@ -74,9 +74,10 @@ def prepare(model: Any) -> Any:
 
 
 def input_names(model: nn.Module) -> list[str]:
-    """Names of the model's inputs, in the order of its signature."""
+    """Names of the model's inputs, in the order of its signature; no segments where it knows but one (RoBERTa)."""
     accepted = inspect.signature(model.forward).parameters
-    names = [name for name in INPUTS if name in accepted]
+    segments = getattr(model.config, "type_vocab_size", 2)
+    names = [name for name in INPUTS if name in accepted and (name != "token_type_ids" or segments > 1)]
     return sorted(names, key=list(accepted).index)
 
 
