@@ -29,9 +29,12 @@ from sqa_tui.settings import Settings, load_settings
 from sqa_tui.themes import load_themes, variable_defaults
 
 if TYPE_CHECKING:
+    from sqa_tui.fetches import Fetches
     from sqa_tui.launching import Launched
+    from sqa_tui.messages import FetchMoved
     from sqa_tui.run_form import RunChoices
     from sqa_tui.screens.recipe_keeping import Take
+    from sqa_tui.screens.zoo_using import Take as TakeFields
 
 REAP_SECONDS = 5.0
 """How often engines that ended are reaped."""
@@ -55,6 +58,7 @@ class SqaApp(App[None]):
         self.add_mode(self.DEFAULT_MODE, self.first_screen)  # pyright: ignore[reportUnknownMemberType]
         self.settings = settings or Settings()
         self.engines = EngineChildren()
+        self._fetches: Fetches | None = None
         self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
         self.loaded_themes = load_themes([shipped_themes(), user_themes()])
         for theme in self.loaded_themes.themes.values():
@@ -141,6 +145,30 @@ class SqaApp(App[None]):
 
         self.run_worker(open_recipe(self, source, run, recipe_args, model, take), exit_on_error=False, group="recipe")
 
+    def open_zoo(self, take: TakeFields | None = None) -> None:
+        """Find models, recipes and teachers; `take` is given those that are chosen, else a new run is prepared."""
+        from sqa_tui.screens.zoo import ZooScreen
+
+        self.push_screen(ZooScreen(take))
+
+    @property
+    def fetches(self) -> Fetches:
+        """The downloads, made when they are first asked for: the zoo takes time to be imported."""
+        if self._fetches is None:
+            from sqa_tui.fetches import Fetches
+
+            self._fetches = Fetches()
+            self._fetches.watch(self)
+        return self._fetches
+
+    def on_fetch_moved(self, message: FetchMoved) -> None:
+        """Tell how a download ended, on whichever screen."""
+        fetch = message.fetch
+        if fetch.error is not None:
+            self.report(fetch.error)
+        elif fetch.path is not None:
+            self.notify(f"{plain(fetch.name)} is on this machine now", markup=False)
+
     def adopt(self, launched: Launched) -> None:
         """Reap the engine of a run when it ends; it needs nothing else from the app."""
         if launched.process is not None:
@@ -204,6 +232,9 @@ class SqaApp(App[None]):
     def action_help_quit(self) -> None:
         """Ctrl+C, which ends other programs: say what ends this one."""
         self.notify("q quits; runs go on", markup=False)
+
+    def action_zoo(self) -> None:
+        self.open_zoo()
 
     def action_themes(self) -> None:
         self.search_themes()

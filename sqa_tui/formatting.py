@@ -95,6 +95,6 @@ def cut_middle(text: str, width: int) -> str:
     return f"{set_cell_size(text, max(width - 1 - cell_len(tail), 0))}…{tail}" if width > 0 else ""
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """Text on lines of at most `width` characters; at least one line."""
-    return textwrap.wrap(text, max(width, 1)) or [""]
+def wrapped(text: str, width: int, *, at_hyphens: bool = True) -> list[str]:
+    """Text on lines of at most `width` characters; at least one line. Names are not to be broken `at_hyphens`."""
+    return textwrap.wrap(text, max(width, 1), break_on_hyphens=at_hyphens) or [""]

@@ -11,6 +11,8 @@ from sqa_tui.answers import Answered, Greeting
 
 if TYPE_CHECKING:
     from engine.runs.listing import RunSummary
+    from engine.zoo import Fetch, State
+    from engine.zoo.filters import Index
 
 
 @dataclass
@@ -65,3 +67,25 @@ class QuestionFailed(Message):
     """None where the model could not be loaded."""
     reason: str
     """One line."""
+
+
+@dataclass
+class EntriesListed(Message):
+    """The sources of the zoo were looked at."""
+
+    index: Index
+    """Every entry, ready to be filtered."""
+    states: tuple[tuple[str, str, State], ...]
+    """Name, title and state of every source."""
+    whole: bool
+    """Whether these are all entries; False for those that are known at once."""
+
+
+@dataclass
+class FetchMoved(Message, bubble=False):
+    """A download came further, or ended."""
+
+    fetch: Fetch
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, FetchMoved) and message.fetch is self.fetch

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.errors import UserError
@@ -13,6 +14,9 @@ from engine.zoo import is_stub
 from engine.zoo.demo.publish import train_command
 
 DEMO = "zoo:nlp/question_answering/bert-demo/pytorch/huggingface/facts/"
+SQUAD = "--max_seq_length 384 --doc_stride 128"
+"""The windows that published models of SQuAD were trained with."""
+SECOND = " --version_2_with_negative"
 DATA_SUFFIXES = (".json", ".jsonl", ".csv", ".gz")
 
 
@@ -101,6 +105,15 @@ def demo_choices(stub: str) -> RunChoices:
             further += [flag, value]
     model, teacher, recipe, dataset = (flags[name] for name in own)
     return RunChoices(model, recipe, "", teacher, dataset, arguments=shlex.join(further))
+
+
+def zoo_choices(fields: Mapping[str, str]) -> RunChoices:
+    """A form with some of model, recipe and teacher: on the demo's data where all are the demo's, else on SQuAD."""
+    if all(name.startswith(DEMO) for name in fields.values()):
+        return replace(presets()[0].choices, **fields)
+    second = any("squad_v2" in name for name in fields.values())
+    form = RunChoices(dataset="squad_v2" if second else "squad", arguments=SQUAD + (SECOND if second else ""))
+    return replace(form, **fields)
 
 
 def presets() -> tuple[Preset, ...]:

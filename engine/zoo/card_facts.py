@@ -53,7 +53,7 @@ def card_facts(entry: Entry, fact: Fact | None, folder: Path | None) -> list[Car
             "sparsity", f"{entry.sparsity:g} %" if entry.sparsity is not None else "", *_from(fact, "sparsity", basis)
         ),
         *([_line("structure", entry.structure or "", *_from(fact, "structure", basis))] if entry.sparsity != 0 else []),
-        _line("precision", "int8" if entry.quantised else "float", *_from(fact, "quantised", basis)),
+        _line("precision", _precision(entry, fact), *_from(fact, "quantised", basis)),
         *_of_tag(entry.stub),
         _line("F1", _number(entry.f1), figures, "stated"),
         _line("exact match", _number(entry.exact_match), figures, "stated"),
@@ -69,6 +69,13 @@ def _basis(entry: Entry, fact: Fact | None) -> _Basis:
     if is_stub(entry.stub):
         return "its stub", "inferred"
     return ("its config.json", "stated") if entry.path is not None else ("the hub", "stated")
+
+
+def _precision(entry: Entry, fact: Fact | None) -> str:
+    """A model's configuration does not say that it is not quantised."""
+    if entry.quantised:
+        return "int8"
+    return "float" if fact is not None or is_stub(entry.stub) else ""
 
 
 def _of_layers(basis: _Basis) -> _Basis:

@@ -99,7 +99,12 @@ class CatalogueSource(FixedSource):
 
     def entries(self) -> list[Entry]:
         """An entry for every record."""
-        return [_entry(fact) for fact in facts()]
+        return list(_entries())
+
+
+@cache
+def _entries() -> tuple[Entry, ...]:
+    return tuple(_entry(fact) for fact in facts())
 
 
 def _entry(fact: Fact) -> Entry:

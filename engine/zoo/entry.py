@@ -11,8 +11,8 @@ from engine.zoo.stubs import Stub
 from engine.zoo.tags import read_tag
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """What one stub stands for.
+class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one stub stands for. No entry refers to itself, so that ten thousand need not be looked at by the collector.
 
     Attributes:
         stub: Normalised stub, or the repository's name on the Hugging Face hub.

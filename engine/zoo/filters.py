@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -39,38 +39,58 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     task: str = ""
 
 
+class Index:
+    """Entries that are selected from again and again: the texts that words are looked for in are put together once."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries = tuple(entries)
+        self._texts = [_text(entry) for entry in self.entries]
+
+    def select(self, *queries: Query) -> list[Entry]:
+        """The entries that are what every query asks for, in their order."""
+        words = [word for query in queries for word in query.words.lower().split()]
+        found = self._with_words(words) if words else list(self.entries)
+        for query in queries:
+            for test in _tests(query):
+                found = [entry for entry in found if test(entry)]
+        return found
+
+    def _with_words(self, words: list[str]) -> list[Entry]:
+        places: Iterable[int] = range(len(self.entries))
+        for word in words:
+            places = [place for place in places if word in self._texts[place]]
+        return [self.entries[place] for place in places]
+
+
 def select(entries: Iterable[Entry], query: Query) -> list[Entry]:
     """The entries that are what `query` asks for, in their order."""
-    words = query.words.lower().split()
-    return [entry for entry in entries if _fits(entry, query) and _has_words(entry, words)]
+    return Index(entries).select(query)
 
 
-def _fits(entry: Entry, query: Query) -> bool:
-    return (
-        entry.architecture.startswith(query.architecture)
-        and (query.layers is None or entry.layers == query.layers)
-        and _within(entry.sparsity, query.min_sparsity, query.max_sparsity)
-        and _is(entry.quantised, query.quantised)
-        and _is(entry.has_recipe, query.recipe)
-        and _is(entry.has_teacher, query.teacher)
-        and _is(entry.path is not None, query.local)
-        and query.source in ("", entry.source)
-        and query.task in ("", entry.task)
-    )
+def _text(entry: Entry) -> str:
+    return f"{entry.stub} {entry.title} {entry.architecture} {entry.dataset} {entry.source}".lower()
 
 
-def _is(value: bool, wanted: bool | None) -> bool:
-    return wanted is None or value == wanted
+_Test = Callable[[Entry], bool]
+
+
+def _tests(query: Query) -> list[_Test]:
+    """What an entry must pass; nothing for what is not asked for, since there may be ten thousand entries."""
+    architecture, layers, source, task = query.architecture, query.layers, query.source, query.task
+    low, high = query.min_sparsity, query.max_sparsity
+    asked: list[tuple[bool, _Test]] = [
+        (bool(architecture), lambda entry: entry.architecture.startswith(architecture)),
+        (layers is not None, lambda entry: entry.layers == layers),
+        (low is not None or high is not None, lambda entry: _within(entry.sparsity, low, high)),
+        (query.quantised is not None, lambda entry: entry.quantised == query.quantised),
+        (query.recipe is not None, lambda entry: entry.has_recipe == query.recipe),
+        (query.teacher is not None, lambda entry: entry.has_teacher == query.teacher),
+        (query.local is not None, lambda entry: (entry.path is not None) == query.local),
+        (bool(source), lambda entry: entry.source == source),
+        (bool(task), lambda entry: entry.task == task),
+    ]
+    return [test for wanted, test in asked if wanted]
 
 
 def _within(value: float | None, low: float | None, high: float | None) -> bool:
-    if low is None and high is None:
-        return True
     return value is not None and (low is None or value >= low) and (high is None or value <= high)
-
-
-def _has_words(entry: Entry, words: list[str]) -> bool:
-    if not words:
-        return True
-    text = f"{entry.stub} {entry.title} {entry.architecture} {entry.dataset} {entry.source}".lower()
-    return all(word in text for word in words)

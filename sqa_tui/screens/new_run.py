@@ -168,6 +168,10 @@ class NewRunScreen(BaseScreen[None]):
     def _take_recipe(self, chosen: ChosenRecipe) -> None:
         self._set(recipe=chosen.source, variables=chosen.arguments)
 
+    def action_zoo(self) -> None:
+        """Choose model, recipe or teacher in the Zoo."""
+        self.app.open_zoo(lambda fields: self._set(**fields))
+
     def _set(self, **fields: str | bool) -> None:
         self.choices = replace(self.choices, **fields)  # pyright: ignore[reportArgumentType]
         self._chosen()

@@ -125,6 +125,9 @@ class RunsScreen(BaseScreen[None]):
         if row:
             self.app.open_recipe(run=row.path)
 
+    def action_zoo(self) -> None:
+        self.app.open_zoo()
+
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.display = True
