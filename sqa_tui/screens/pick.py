@@ -56,6 +56,7 @@ class PickScreen(ModalScreen[str | None]):
             typed.cursor_blink = False
             yield typed
             yield OptionList(id="choices", compact=True, markup=False)
+            yield Static("", id="note", markup=False)
             yield Static("Enter takes it   ↑ ↓ choose   Esc leaves it", id="keys", markup=False)
 
     def _hint(self) -> str:
@@ -73,7 +74,7 @@ class PickScreen(ModalScreen[str | None]):
 
     def _list(self, typed: str) -> None:
         words = typed.lower().split()
-        found = [choice for choice in self._choices if _matches(choice, words)]
+        found = [choice for choice in self._choices if _matches(choice, words)][:MOST_SHOWN]
         offered = [(choice.value, _prompt(choice), choice.disabled) for choice in found]
         if self._free and typed.strip() and typed not in [choice.value for choice in self._choices]:
             own = (typed.strip(), Text.assemble("use ", (plain(typed.strip()), "bold")), False)
@@ -97,6 +98,16 @@ class PickScreen(ModalScreen[str | None]):
         elif self._free:
             self.dismiss(self.query_one("#typed", Input).value.strip())
 
+    @on(OptionList.OptionHighlighted)
+    def _tell(self, event: OptionList.OptionHighlighted) -> None:
+        """Show the whole note of the choice that would be taken, where its line has no room for it."""
+        value = self._values[event.option_index] if event.option_index < len(self._values) else ""
+        choice = next((choice for choice in self._choices if choice.value == value), None)
+        room = self.query_one("#choices").size.width
+        cut = choice is not None and _prompt(choice).cell_len > room
+        note = self.query_one("#note", Static)
+        note.update(plain(choice.note) if choice is not None and cut else "")
+
     @on(OptionList.OptionSelected)
     def _take_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._values[event.option_index])
@@ -113,6 +124,8 @@ class PickScreen(ModalScreen[str | None]):
 
 NAME_WIDTH = 30
 """Cells of the column of labels."""
+MOST_SHOWN = 200
+"""So many choices are offered at once; typing finds the others."""
 
 
 def _matches(choice: Choice, words: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from engine.errors import plain
 from engine.zoo import Entry
@@ -80,7 +81,8 @@ def arranged(entries: Sequence[Entry], order: Order) -> list[Entry]:
         return list(entries)
     known = [entry for entry in entries if column.key(entry) is not None]
     unknown = [entry for entry in entries if column.key(entry) is None]
-    return sorted(known, key=column.key, reverse=order.descending) + unknown  # pyright: ignore[reportArgumentType]
+    key = cast("Callable[[Entry], float]", column.key)
+    return sorted(known, key=key, reverse=order.descending) + unknown
 
 
 class ZooList(CursorList[Entry]):
