@@ -13,8 +13,9 @@ import transformers
 
 from engine.errors import UserError
 from engine.question_answering.arguments import METADATA
-from engine.question_answering.artifacts import Origin, found_checkpoint, own_checkpoint
+from engine.question_answering.artifacts import Origin, damaged_checkpoints, found_checkpoint, own_checkpoint
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
+from engine.question_answering.checkpoint_files import fault_of
 from engine.question_answering.features import Windows
 from engine.question_answering.gradient_batches import GradientBatches
 from engine.question_answering.scoring import longest_input, window_settings
@@ -78,7 +79,7 @@ def prepare(
     for note in arguments.notes:
         say(note, level="info")
     recipe = _recipe(spec)
-    checkpoint = _checkpoint(spec, arguments, again)
+    checkpoint = _checkpoint(spec, arguments, again, say)
     transformers.utils.logging.disable_progress_bar()
     transformers.set_seed(arguments.training.seed)
     loaded = load_model(arguments, spec.model_path, say)
@@ -147,11 +148,13 @@ def _recipe(spec: RunSpec) -> Recipe | None:
     return parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
 
 
-def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool) -> Path | None:
+def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool, say: Announcer) -> Path | None:
     """The checkpoint to go on from: this run's own newest, else the one named, else another run's in its folder."""
     training, output = arguments.training, Path(spec.output_dir)
     if not training.do_train:
         return None
+    for fault in damaged_checkpoints(output):
+        say(fault, hint="an older checkpoint is used where there is one")
     own = own_checkpoint(output, spec.id, training.max_steps) if again else None
     if own is not None:
         return own.path
@@ -159,6 +162,8 @@ def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool) -> Path 
     if named is not None and named.lower() not in ("true", "false"):
         if not (Path(named) / "trainer_state.json").is_file():
             raise UserError(f"--resume_from_checkpoint {named} is no checkpoint", "name a folder checkpoint-<step>")
+        if fault := fault_of(Path(named)):
+            raise UserError(f"--resume_from_checkpoint {named}: {fault}", "name an older one")
         return Path(named)
     if again:
         return None
@@ -198,11 +203,12 @@ def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announce
     if recipe is None:
         return
     if recipe.max_epochs > 0 and training.num_train_epochs != recipe.max_epochs:
-        say(
-            f"the recipe trains for {recipe.max_epochs} epochs, not {training.num_train_epochs:g}",
-            level="info",
-            hint="change num_epochs with --recipe_args",
-        )
+        if not arguments.data.one_shot:
+            say(
+                f"the recipe trains for {recipe.max_epochs} epochs, not {training.num_train_epochs:g}",
+                level="info",
+                hint="change num_epochs with --recipe_args",
+            )
         training.num_train_epochs = float(recipe.max_epochs)
     _settle_best_model(training, recipe, say)
 

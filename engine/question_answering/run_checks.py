@@ -51,7 +51,10 @@ def check_recipe(arguments: Mapping[str, Any]) -> tuple[Recipe | None, list[Prob
     if missing := unsupported(recipe):
         message = f"the recipe uses {', '.join(missing)}, which the engine cannot run"
         return recipe, [Problem("error", "recipe", message, "take it out of the recipe")]
-    said = [Problem("warning", "recipe", str(problem)) for problem in warnings(recipe)]
+    once = bool(arguments.get("one_shot"))
+    said = [Problem("warning", "recipe", str(problem)) for problem in (recipe.notes if once else warnings(recipe))]
+    if once:
+        return recipe, [*said, Problem("ok", "recipe", f"{len(recipe.modifiers)} modifiers at once")]
     return recipe, [*said, *_epochs(arguments, recipe)]
 
 

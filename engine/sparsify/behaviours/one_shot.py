@@ -10,7 +10,7 @@ from torch import nn
 
 from engine.errors import UserError
 from engine.recipes.modifiers import OneShotPruningModifier
-from engine.sparsify.behaviours.base import Moment, Training, behaviour_of
+from engine.sparsify.behaviours.base import Moment, behaviour_of
 from engine.sparsify.behaviours.pruning import MaskingBehaviour
 from engine.sparsify.fisher.sampling import evaluating
 from engine.sparsify.one_shot.choice import check_columns
@@ -32,15 +32,13 @@ class OneShotPruning(MaskingBehaviour[OneShotPruningModifier]):
     they are.
     """
 
-    def initialize(self, training: Training) -> None:
-        super().initialize(training)
-        for name, weight in zip(self.masking.names, self.masking.parameters, strict=True):
-            with self._named(name):
-                check_columns(self.modifier.mask_type, weight.shape[1])
-
     def selected(self, model: nn.Module) -> NamedParameters:
         modifier = self.modifier
-        return select_linear_weights(model, modifier.params, modifier.ignore, modifier=modifier.name)
+        chosen = select_linear_weights(model, modifier.params, modifier.ignore, modifier=modifier.name)
+        for name, weight in chosen:
+            with self._named(name):
+                check_columns(modifier.mask_type, weight.shape[1])
+        return chosen
 
     def will_sample(self, epoch: float) -> bool:
         return self.modifier.calibrates and self.schedule.start_pending(epoch)
