@@ -36,7 +36,8 @@ def card_lines(view: CardView) -> list[CardLine]:
     card, documents = view.card, _Documents()
     lines = [CardLine(plain(card.name), "primary", bold=True), CardLine(plain(card.title), bold=True)]
     lines += [documents.fact(fact) for fact in card.facts]
-    lines += _section("goes with it", [_suggestion(each, documents) for each in view.trio[1:]])
+    with_it = [each for each in view.trio if each.role != "model" or each.name != card.name]
+    lines += _section("goes with it", [_suggestion(each, documents) for each in with_it])
     lines += _section("what to do", [CardLine(f"· {plain(text)}") for text in card.advice])
     instead = [CardLine(f"· {each.role}: {plain(each.name)} ({plain(each.why)})") for each in card.substitutes]
     lines += _section("instead: other models, not this one", instead)

@@ -67,14 +67,6 @@ class Fetches:
         """Show no longer what ended."""
         self._all = [each for each in self._all if not each.done]
 
-    def cancel_all(self) -> None:
-        """Give every download up and wait a moment for their ends, so that nothing is left of them."""
-        going = [each for each in self._all if not each.done]
-        for each in going:
-            each.cancel()
-        for each in going:
-            each.wait(TELL_SECONDS)
-
     def _changed(self, fetch: Fetch) -> None:
         now = time.monotonic()
         if not fetch.done and now - self._told.get(fetch, 0.0) < TELL_SECONDS:
