@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.question_answering.checkpoint_files import fault_of
 from engine.runs.spec import RunSpec
 
 RECIPE_FILE = "recipe.yaml"
@@ -72,6 +73,16 @@ class Checkpoint:
 
 def checkpoints(folder: Path) -> list[Checkpoint]:
     """The complete checkpoints in `folder`, oldest step first; one that was cut off while written does not count."""
+    return [found for found in _written(folder) if not fault_of(found.path)]
+
+
+def damaged_checkpoints(folder: Path) -> list[str]:
+    """One line for each checkpoint in `folder` that was complete once and cannot be read any more."""
+    return [f"{found.path}: {fault}" for found in _written(folder) if (fault := fault_of(found.path))]
+
+
+def _written(folder: Path) -> list[Checkpoint]:
+    """The checkpoints that were written to their end, oldest step first."""
     try:
         names = os.listdir(folder)
     except OSError:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 from collections.abc import Generator
 
 import torch
+from safetensors import SafetensorError
 
 from engine.errors import plain
 from engine.runs.recorder import RunRecorder
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CUT_OFF = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
 _WORKER_DIED = re.compile(r"DataLoader worker .*(killed|exited)")
 
 
@@ -45,22 +50,43 @@ def in_words(recorder: RunRecorder) -> Generator[None]:
     except RunFailure as failure:
         _finish(recorder, failure)
         raise
-    except (MemoryError, RuntimeError) as error:
-        if _WORKER_DIED.search(str(error)):
-            failure = TrainingFailure(
-                f"a process that prepares batches died ({plain(str(error), 120)})",
-                "go on with `sqa-tui resume`; use fewer --dataloader_num_workers if memory is short",
-            )
-            _finish(recorder, failure)
-            raise failure from error
-        if not _is_out_of_memory(error):
+    except Exception as error:
+        failure = _known(error)
+        if failure is None:
             raise
-        failure = TrainingFailure(
-            f"out of memory ({plain(str(error), 120)})",
-            "use a smaller --per_device_train_batch_size with more --gradient_accumulation_steps",
-        )
         _finish(recorder, failure)
         raise failure from error
+
+
+def _known(error: Exception) -> TrainingFailure | None:
+    """The failure that an error of torch or of the system stands for; None for all others."""
+    shown = plain(str(error), 120)
+    if isinstance(error, RuntimeError) and _WORKER_DIED.search(str(error)):
+        return TrainingFailure(
+            f"a process that prepares batches died ({shown})",
+            "go on with `sqa-tui resume`; use fewer --dataloader_num_workers if memory is short",
+        )
+    if _is_out_of_memory(error):
+        return TrainingFailure(
+            f"out of memory ({shown})",
+            "use a smaller --per_device_train_batch_size with more --gradient_accumulation_steps",
+        )
+    if reason := full_disk(error):
+        hint = "free space, then go on with `sqa-tui resume`; the last checkpoint is whole"
+        return TrainingFailure(f"a file could not be written: {reason}", hint)
+    return None
+
+
+def full_disk(error: Exception) -> str:
+    """Why a file could not be written to its end, in words; empty where `error` is about something else."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return os.strerror(error.errno or 0)
+    text = str(error)
+    if isinstance(error, SafetensorError) and "os error" in text:
+        code = re.search(r"os error (\d+)", text)
+        return os.strerror(int(code[1])) if code and int(code[1]) in _NO_ROOM else ""
+    # torch's writer of archives does not say why; there is no other reason for a file that was opened.
+    return "the disk takes no more" if isinstance(error, RuntimeError) and _CUT_OFF.search(text) else ""
 
 
 def _finish(recorder: RunRecorder, failure: RunFailure) -> None:
@@ -76,4 +102,5 @@ def _finish(recorder: RunRecorder, failure: RunFailure) -> None:
 def _is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    said = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in said or "not enough memory" in said)

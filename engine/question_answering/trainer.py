@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from transformers import Trainer
 
 from engine.question_answering.artifacts import Origin, save_tokenizer, write_recipe
 from engine.question_answering.evaluation import Predictions, QuestionSet
-from engine.question_answering.failures import StoppedError
+from engine.question_answering.failures import StoppedError, TrainingFailure, full_disk
 from engine.question_answering.network import torch_logits
 from engine.question_answering.sampling import LengthGroups
 from engine.question_answering.teacher_cache import WINDOW
@@ -254,8 +255,27 @@ class QuestionAnsweringTrainer(Trainer):
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step = self.state.global_step
         place: dict[str, Any] = {"step": step, "epoch": epoch_at(step, self.steps_per_epoch)}
-        with self.recorder.phase("checkpoint", f"writing checkpoint-{step}", promise=_PROMISE, **place):
-            super()._save_checkpoint(model, trial)
         path = Path(str(self.args.output_dir)) / f"checkpoint-{step}"
+        with self.recorder.phase("checkpoint", f"writing checkpoint-{step}", promise=_PROMISE, **place):
+            try:
+                super()._save_checkpoint(model, trial)
+            except Exception as error:
+                if not (reason := full_disk(error)):
+                    raise
+                self._without_checkpoint(path, reason)
+                return
         reason = "asked to stop" if self.recorder.stop_requested else "due"
         self.recorder.emit("checkpoint", path=str(path), reason=reason, durable=True, **place)
+
+    def _without_checkpoint(self, path: Path, reason: str) -> None:
+        """A checkpoint found no room: what is there of it goes, those before stay, a run that need not stop goes on.
+
+        Raises `TrainingFailure` where the run was asked to stop, and would lose what it did since the last one.
+        """
+        shutil.rmtree(path, ignore_errors=True)
+        if self.state.best_model_checkpoint == str(path):
+            self.state.best_model_checkpoint = None
+        message, hint = f"{path.name} could not be written: {reason}", "free space; the checkpoints before it are whole"
+        if self.recorder.stop_requested:
+            raise TrainingFailure(message, hint)
+        self.recorder.emit("alert", level="warning", message=message, hint=hint, step=self.state.global_step)
