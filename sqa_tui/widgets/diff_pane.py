@@ -44,9 +44,14 @@ class DiffPane(Widget):
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw again and refresh what differs; does nothing before the pane has a size."""
+        """Draw again and refresh what differs; a pane without a size is drawn when it gets one."""
         size = self.size
-        if not self.is_mounted or not size:
+        if not self.is_mounted:
+            return
+        if not size:
+            # Hidden. Shown again in the same size it is not asked to draw: what it was must not be kept.
+            self._rows = []
+            self.refresh()
             return
         regions = self._take(self._drawn(size), size)
         if regions is None:
