@@ -1,6 +1,6 @@
 """What pruning in one step costs the demo teacher, without any training: magnitude, Wanda, SparseGPT and OBS.
 
-    python -m benchmarks.one_shot [--sparsity 0.5 0.7] [--seed 42 ...] [--work DIR]
+    python -m benchmarks.one_shot [--sparsity 0.5 0.7] [--seed 42 ...] [--method SparseGPT ...] [--work DIR]
 
 The linear layers of the encoder are pruned by `--one_shot` on training questions of the demo set, and scored on its
 1,000 held-out questions. Magnitude, Wanda and SparseGPT prune every matrix alike; OBS, and the second row of magnitude,
@@ -103,6 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sparsity", type=float, nargs="+", default=[0.5, 0.7])
     parser.add_argument("--seed", type=int, nargs="+", default=[42])
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--work", type=Path, help="where models go meanwhile (default: a temporary folder)")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()
@@ -111,7 +112,7 @@ def main() -> None:
         columns = [f"F1 at {100 * sparsity:g} %" for sparsity in options.sparsity]
         lines = [f"| method | {' | '.join(columns)} | seconds |", f"|---|{'---:|' * (len(columns) + 1)}"]
         lines.append(f"| dense | {' | '.join([f'{f1(Path(resolve_model(TEACHER))):.2f}'] * len(columns))} | |")
-        for method in METHODS:
+        for method in options.method:
             seeds = options.seed[:1] if method in NEEDS_NO_DATA else options.seed
             rows = [[measure(method, share, seed, Path(work)) for seed in seeds] for share in options.sparsity]
             seconds = mean(figure.seconds for figures in rows for figure in figures)
