@@ -16,7 +16,7 @@ from engine.question_answering.gradient_batches import SAMPLING_PROMISE
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.control import ControlRequest
-from engine.sparsify.context import TrainingContext
+from engine.sparsify.context import Change, TrainingContext
 from engine.sparsify.random_state import RandomState
 
 if TYPE_CHECKING:
@@ -165,23 +165,30 @@ class EventCallback(TrainerCallback):
 
     def _changes(self, state: TrainerState) -> None:
         for change in self.trainer.manager.drain():
+    def report_one_shot(self, state: TrainerState) -> None:
+        """Write what a recipe did that acted at once: all of it at the step of `state`."""
+        for change in self.trainer.manager.drain():
+            if change.action != "update":
+                self._phase(change, self.place(state))
+        shares = zip(("sparsity", "sparsity_target"), self.trainer.manager.sparsity(), strict=True)
+        known = {name: share for name, share in shares if share is not None}
+        self.trainer.recorder.emit("metric", **self.place(state), **known)
+        self._layers(state)
+
             self._layers_waiting = True
             if change.action != "update":
                 self._layers_at = -math.inf
-                self.trainer.recorder.emit(
-                    "phase",
-                    phase=change.phase,
-                    action=change.action,
-                    text=change.text,
-                    step=change.step,
-                    epoch=change.epoch,
-                )
+                self._phase(change, {"step": change.step, "epoch": change.epoch})
         # Masks may change at every step; counting zeros in every layer each time would cost more than it tells.
         if self._layers_waiting and time.monotonic() - self._layers_at >= _LAYER_SECONDS:
             self._layers(state)
 
     def _layers(self, state: TrainerState) -> None:
         self._layers_at, self._layers_waiting = time.monotonic(), False
+    def _phase(self, change: Change, place: dict[str, Any]) -> None:
+        told = {"phase": change.phase, "action": change.action, "text": change.text}
+        self.trainer.recorder.emit("phase", **told, **place)
+
         for layer in self.trainer.manager.layers():
             self.trainer.recorder.emit(
                 "layer",

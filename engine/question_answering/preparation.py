@@ -255,6 +255,8 @@ def _add_callbacks(
     total = training.max_steps if training.max_steps > 0 else math.ceil(training.num_train_epochs * steps)
     control, collator = ControlCallback(trainer, steps), inputs.collator()
     batches = None if sampled is None else GradientBatches(trainer, sampled, collator, control.listen)
+    if inputs.arguments.data.one_shot:
+        total = 1
     context = TrainingContext(
         steps_per_epoch=steps,
         total_steps=total,

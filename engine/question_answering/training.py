@@ -143,7 +143,7 @@ def _announce_start(prepared: PreparedRun) -> None:
         parameters=parameters,
         prunable_parameters=prunable,
         teacher=prepared.spec.teacher,
-        timeline=_timeline(prepared.recipe, context.total_epochs),
+        timeline=[] if prepared.arguments.data.one_shot else _timeline(prepared.recipe, context.total_epochs),
         durable=True,
     )
 
@@ -175,11 +175,12 @@ def _one_shot(prepared: PreparedRun) -> None:
         optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
         manager.prepare(trainer.network, math.inf)
         given = prepared.callbacks.recipe.context
-        context = replace(given, steps_per_epoch=1, total_steps=1, teacher="disable", one_shot=True)
+        context = replace(given, teacher="disable", one_shot=True)
         manager.initialize(trainer.network, optimizer, context)
         manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
         manager.finalize()
-        prepared.callbacks.events.report(trainer.state)
+        trainer.state.global_step = context.total_steps
+        prepared.callbacks.events.report_one_shot(trainer.state)
     sparsity, _ = manager.sparsity()
     if sparsity is not None:
         prepared.say(f"one shot: {100 * sparsity:.1f} % of the pruned parameters are zero", level="info")

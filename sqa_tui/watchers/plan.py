@@ -13,7 +13,8 @@ def draw_plan(directory: RunDirectory, view: RunView) -> Plan:
     """The plan of a run whose length is known. Raises UserError for a specification or recipe that cannot be read."""
     spec = read_spec(directory)
     every = _evaluation_every(spec, view.steps_per_epoch or 1.0)
-    if spec.recipe is None or not view.steps_per_epoch or not view.total_steps:
+    at_once = bool(spec.arguments.get("one_shot"))
+    if spec.recipe is None or at_once or not view.steps_per_epoch or not view.total_steps:
         return Plan(evaluation_every=every)
     # Loading a recipe takes a YAML parser: only a screen that shows a run pays for it.
     from engine.recipes.loader import parse_recipe

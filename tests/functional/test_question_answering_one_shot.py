@@ -14,12 +14,15 @@ from engine.errors import UserError
 from engine.question_answering.preflight import build_spec, check_run, parse_light
 from engine.question_answering.training import arguments_of, run
 from engine.runs.launch import create_run
+from engine.runs.listing import summarize
 from engine.runs.paths import RunDirectory
 from engine.runs.reader import EventReader
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import read_spec
 from engine.sparsify.checkpoint import load_question_answering_model
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
+from sqa_tui.watchers.plan import draw_plan
+from sqa_tui.watchers.reducer import RunReducer
 from tests.functional.test_question_answering_obs import run_here, stop_at_sampling
 from tests.tiny_models import write_dense
 
@@ -75,6 +78,23 @@ def test_ranges_come_from_the_pruned_model_and_stay(model: Path) -> None:
     with torch.no_grad():
         loaded.train()(torch.ones(1, 8, dtype=torch.long))
     assert float(seen.max_val) == float(weight.max())
+
+
+def test_a_finished_one_shot_is_one_step_that_is_done(model: Path) -> None:
+    directory = _run(*_line(model), *DATA, "--do_eval")
+    (start,), (metric,) = _events(directory, "start"), _events(directory, "metric")
+    assert (start["total_steps"], start["steps_per_epoch"], start["total_epochs"], start["timeline"]) == (1, 1, 1, [])
+    assert (metric["step"], metric["epoch"]) == (1, 1)
+    assert metric["sparsity"] == pytest.approx(0.6, abs=1e-3)
+    assert metric["sparsity_target"] == pytest.approx(0.6)
+    layers = {event["name"]: event for event in _events(directory, "layer")}
+    assert layers["bert.encoder.layer.0.output.dense.weight"]["sparsity"] == pytest.approx(0.6, abs=1e-3)
+    assert {event["step"] for event in [*layers.values(), *_events(directory, "eval")]} == {1}
+    state = summarize(directory).state
+    assert (state.step, state.total_steps, state.sparsity) == (1, 1, metric["sparsity"])
+    reducer = RunReducer()
+    reducer.take(EventReader(directory.events_file).read())
+    assert (reducer.view().progress, draw_plan(directory, reducer.view()).sparsity) == (1.0, None)
 
 
 def test_512_windows_where_the_recipe_says_nothing(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
