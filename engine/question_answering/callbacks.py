@@ -154,8 +154,10 @@ class EventCallback(TrainerCallback):
             "sparsity": sparsity,
             "sparsity_target": target,
         }
-        known = {name: value for name, value in metrics.items() if value is not None}
+        known: dict[str, Any] = {name: value for name, value in metrics.items() if value is not None}
         self.trainer.recorder.emit("metric", **self.place(state), **known)
+        if self.trainer.tracked is not None:
+            self.trainer.tracked.add(known)
         self._changes(state)
 
     def report(self, state: TrainerState) -> None:
@@ -163,18 +165,18 @@ class EventCallback(TrainerCallback):
         self._layers_waiting, self._layers_at = True, -math.inf
         self._changes(state)
 
-    def _changes(self, state: TrainerState) -> None:
-        for change in self.trainer.manager.drain():
     def report_one_shot(self, state: TrainerState) -> None:
         """Write what a recipe did that acted at once: all of it at the step of `state`."""
         for change in self.trainer.manager.drain():
             if change.action != "update":
                 self._phase(change, self.place(state))
         shares = zip(("sparsity", "sparsity_target"), self.trainer.manager.sparsity(), strict=True)
-        known = {name: share for name, share in shares if share is not None}
+        known: dict[str, Any] = {name: share for name, share in shares if share is not None}
         self.trainer.recorder.emit("metric", **self.place(state), **known)
         self._layers(state)
 
+    def _changes(self, state: TrainerState) -> None:
+        for change in self.trainer.manager.drain():
             self._layers_waiting = True
             if change.action != "update":
                 self._layers_at = -math.inf
@@ -183,12 +185,12 @@ class EventCallback(TrainerCallback):
         if self._layers_waiting and time.monotonic() - self._layers_at >= _LAYER_SECONDS:
             self._layers(state)
 
-    def _layers(self, state: TrainerState) -> None:
-        self._layers_at, self._layers_waiting = time.monotonic(), False
     def _phase(self, change: Change, place: dict[str, Any]) -> None:
         told = {"phase": change.phase, "action": change.action, "text": change.text}
         self.trainer.recorder.emit("phase", **told, **place)
 
+    def _layers(self, state: TrainerState) -> None:
+        self._layers_at, self._layers_waiting = time.monotonic(), False
         for layer in self.trainer.manager.layers():
             self.trainer.recorder.emit(
                 "layer",

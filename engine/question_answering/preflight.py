@@ -15,6 +15,7 @@ from engine.question_answering.flags import parse_light, to_argv
 from engine.question_answering.model_checks import check_model, check_teacher
 from engine.question_answering.problem import Problem
 from engine.question_answering.run_checks import check_data, check_output, check_recipe, check_task
+from engine.question_answering.trackers import check_trackers
 from engine.recipes import Recipe, load_recipe
 from engine.runs.spec import RecipeSource, RunSpec
 from engine.zoo import resolve_model, resolve_teacher
@@ -34,6 +35,7 @@ def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
     return [
         *check_flags(arguments),
         *check_task(arguments),
+        *check_trackers(arguments),
         *about_model,
         *about_recipe,
         *check_teacher(arguments, recipe, model),

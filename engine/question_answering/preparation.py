@@ -30,6 +30,7 @@ from engine.question_answering.setup import (
 from engine.question_answering.teacher_cache import Numbered, NumberedCollator, RememberingTeacher, remembering
 from engine.question_answering.teacher_fit import check_teacher_fits
 from engine.question_answering.teacher_logits import OUTPUTS
+from engine.question_answering.trackers import Tracked
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
 from engine.recipes import Recipe, parse_recipe
@@ -120,6 +121,7 @@ def prepare(
     )
     sampled = windows if windows is not None else _windows_to_sample(recipe, inputs)
     callbacks = _add_callbacks(trainer, taught_by, state, inputs, sampled)
+    trainer.tracked = Tracked(recipe, callbacks.recipe.context.total_epochs)
     _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again)
     if windows is not None and recipe is not None:
         _advise(recipe, callbacks.recipe.context, say)
@@ -253,10 +255,10 @@ def _add_callbacks(
     training = inputs.arguments.training
     steps = trainer.steps_per_epoch if trainer.train_dataset is not None else 1
     total = training.max_steps if training.max_steps > 0 else math.ceil(training.num_train_epochs * steps)
-    control, collator = ControlCallback(trainer, steps), inputs.collator()
-    batches = None if sampled is None else GradientBatches(trainer, sampled, collator, control.listen)
     if inputs.arguments.data.one_shot:
         total = 1
+    control, collator = ControlCallback(trainer, steps), inputs.collator()
+    batches = None if sampled is None else GradientBatches(trainer, sampled, collator, control.listen)
     context = TrainingContext(
         steps_per_epoch=steps,
         total_steps=total,

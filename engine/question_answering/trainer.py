@@ -20,6 +20,7 @@ from engine.question_answering.failures import StoppedError, TrainingFailure, fu
 from engine.question_answering.network import torch_logits
 from engine.question_answering.sampling import LengthGroups
 from engine.question_answering.teacher_cache import WINDOW
+from engine.question_answering.trackers import Tracked
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.recorder import RunRecorder
@@ -98,6 +99,7 @@ class QuestionAnsweringTrainer(Trainer):
         self.dense_f1: float | None = None
         """Of the model before it was pruned in one shot."""
         self.quantization_began = False
+        self.tracked: Tracked | None = None
         self._make_questions = questions
         self._questions: QuestionSet | None = None
 
@@ -132,6 +134,12 @@ class QuestionAnsweringTrainer(Trainer):
         columns = cast("list[str]", self._signature_columns)
         if WINDOW not in columns:
             columns.append(WINDOW)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """What transformers logs; with a training's losses also what the recipe does, for whatever tracks the run."""
+        if self.tracked is not None and "loss" in logs:
+            logs.update(self.tracked.take(epoch_at(self.state.global_step, self.steps_per_epoch)))
+        super().log(logs, start_time)
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)

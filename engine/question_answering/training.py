@@ -19,6 +19,7 @@ from engine.question_answering.gradient_batches import SAMPLING_PROMISE
 from engine.question_answering.network import write_samples
 from engine.question_answering.preparation import PreparedRun, prepare
 from engine.question_answering.setup import Announcer
+from engine.question_answering.trackers import require_trackers
 from engine.question_answering.training_arguments import EngineArguments, engine_arguments
 from engine.recipes import Recipe
 from engine.recipes.phases import phases
@@ -35,6 +36,7 @@ CALIBRATION_SAMPLES = 512
 
 def arguments_of(spec: RunSpec) -> EngineArguments:
     """The typed arguments of a run. Raises `UserError` where they are wrong."""
+    require_trackers(spec.arguments)
     given = {**spec.arguments, "model_name_or_path": spec.model}
     arguments = engine_arguments(given, spec.output_dir)
     training = arguments.training
