@@ -66,9 +66,8 @@ class ZooScreen(Fetching):
         yield words
         yield FilterBar(id="fields")
         with Container(id="body"):
-            with Container(id="left"):
-                yield Static("", id="empty")
-                yield ZooList(id="list")
+            yield Static("", id="empty")
+            yield ZooList(id="list")
             with Container(id="right"):
                 yield CardPane("card", id="card")
                 yield Lines(id="sources")
@@ -76,8 +75,6 @@ class ZooScreen(Fetching):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self.query_one("#empty").display = False
-        self.query_one("#fetches").display = False
         self.fetches.watch(self)
         self.show_fetches()
         self._show()
@@ -159,10 +156,14 @@ class ZooScreen(Fetching):
         entries = self.query_one(ZooList)
         entries.show(arranged(asked, entries.order))
         self._show_title()
+        self._show_instead(not asked and bool(self._index.entries))
+
+    def _show_instead(self, nothing: bool) -> None:
+        """Say that nothing fits, or show the list; setting a display that is so already would paint the screen anew."""
         instead = self.query_one("#empty", Static)
-        instead.display = not asked and bool(self._index.entries)
-        entries.display = not instead.display
-        if instead.display:
+        if instead.display != nothing:
+            instead.display = nothing
+            self.query_one(ZooList).display = not nothing
             instead.update(Text("No entry fits; Esc shows them all, h asks the hub.", justify="center"))
             self.query_one(CardPane).show(())
 
@@ -177,9 +178,7 @@ class ZooScreen(Fetching):
     def _show_sources(self) -> None:
         narrow = self.size.width < WIDE
         lines = [source_line(self._states)] if narrow else source_lines(self._states)
-        pane = self.query_one("#sources", Lines)
-        pane.styles.height = max(len(lines), 1)
-        pane.show(lines)
+        self.query_one("#sources", Lines).show(lines)
 
     def action_sort(self) -> None:
         entries = self.query_one(ZooList)
@@ -195,15 +194,16 @@ class ZooScreen(Fetching):
         entries.redraw()
 
     def action_words(self) -> None:
-        self.query_one("#words").focus()
+        self.set_focus(self.query_one("#words"))
 
     def action_fields(self) -> None:
-        self.query_one(FilterBar).focus()
+        self.set_focus(self.query_one(FilterBar))
 
     @on(Input.Submitted, "#words")
     @on(FilterBar.Left)
     def _to_list(self) -> None:
-        self.query_one(ZooList).focus()
+        # Not `focus`, which lets keys that are typed ahead go to where the focus was.
+        self.set_focus(self.query_one(ZooList))
 
     def action_back(self) -> None:
         """Leave the words, then the filters, then the screen."""

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.errors import UserError
-from engine.zoo import Entry, list_entries
+from engine.zoo import Entry, Fetch, Progress, list_entries, source_of
 from engine.zoo.local import own_root
 from sqa_tui.app import SqaApp
 from sqa_tui.run_form import DEMO, RunChoices
@@ -28,6 +28,7 @@ from sqa_tui.widgets.card_pane import CardPane
 from sqa_tui.widgets.filter_bar import FilterBar
 from sqa_tui.widgets.lines import Lines
 from sqa_tui.widgets.zoo_list import Order, ZooList, arranged
+from sqa_tui.zoo_words import fetch_line
 from tests.zoo_servers import HubModel, HubServer
 
 QA = "zoo:nlp/question_answering"
@@ -405,3 +406,28 @@ async def test_without_colour_everything_can_be_told(monkeypatch: pytest.MonkeyP
         assert "M·T" in screen_text(app)
         await pilot.press("f", "down")
         await until(pilot, lambda: "arch‹" in screen_text(app))
+
+
+def test_the_line_of_a_download_has_bytes_speed_and_the_time_left() -> None:
+    fetch = Fetch(source_of("hub"), HUB_NAME, "model", None)
+    assert "asking hub" in text_of(fetch)
+    fetch.progress = Progress(
+        name=HUB_NAME,
+        source="hub",
+        phase="downloading",
+        done=4_000_000,
+        total=10_000_000,
+        speed=5e5,
+        eta=12.0,
+        file="[b]x",
+    )
+    assert text_of(fetch).split() == f"↓ {HUB_NAME} ████░░░░░░ 40 % 4.0 MB of 10.0 MB 500.0 kB/s ETA 12 s [b]x".split()
+    fetch.progress = Progress(name=HUB_NAME, source="hub", phase="downloading", done=4000)
+    assert text_of(fetch).split() == f"↓ {HUB_NAME} 4.0 kB".split()
+    fetch.error = UserError("no space left", "free some")
+    assert "✗" in text_of(fetch)
+    assert "no space left" in text_of(fetch)
+
+
+def text_of(fetch: Fetch) -> str:
+    return "".join(piece.text for piece in fetch_line(fetch))
