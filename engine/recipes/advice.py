@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.recipes.clock import first_step_at
+from engine.recipes.clock import NOMINAL_STEPS, first_step_at
 from engine.recipes.interpolation import targets
 from engine.recipes.modifiers import (
     ACDCPruningModifier,
@@ -19,12 +19,10 @@ from engine.recipes.modifiers import (
 )
 from engine.recipes.modifiers.sparsity import RATIO_TOLERANCE, ratio
 from engine.recipes.problems import Problem
-from engine.recipes.pruning_advice import about_alternating, about_selection
+from engine.recipes.pruning_advice import about_alternating, about_selection, about_updates
+from engine.recipes.rate_advice import about_rates
 from engine.recipes.recipe import Recipe
 from engine.recipes.timeline import learning_rates
-
-NOMINAL_STEPS = 100
-"""Steps of an epoch where nobody has said how many there are."""
 
 
 def warnings(recipe: Recipe, *, steps_per_epoch: int | None = None, epochs: float | None = None) -> list[Problem]:
@@ -36,31 +34,51 @@ def warnings(recipe: Recipe, *, steps_per_epoch: int | None = None, epochs: floa
     length = recipe.max_epochs if epochs is None else epochs
     if recipe.max_epochs < 1 and epochs is None:
         found.append(
-            _said(recipe, 0, "the recipe has no length, so num_train_epochs decides", "add EpochRangeModifier")
+            _said(recipe, None, "the recipe has no length, so num_train_epochs decides", "add EpochRangeModifier")
         )
     if length <= 0:
         return found
-    for modifier, line in zip(recipe.modifiers, recipe.lines, strict=True):
-        found += [_said(recipe, line, f"{modifier.name} {text}") for text in _about(modifier, length, steps_per_epoch)]
+    for index, modifier in enumerate(recipe.modifiers):
+        said = _about(modifier, length, steps_per_epoch)
+        found += [_said(recipe, index, f"{modifier.name} {text}") for text in said]
         if steps_per_epoch is not None and _falls_between(modifier, steps_per_epoch):
-            found.append(_said(recipe, line, f"{modifier.name} starts and ends between two steps, so it never ends"))
+            found.append(_said(recipe, index, f"{modifier.name} starts and ends between two steps, so it never ends"))
     return found + _between_modifiers(recipe, length)
 
 
 def remarks(recipe: Recipe, *, epochs: float | None = None) -> list[Problem]:
     """What a recipe leaves to others, for who reads it; a run need not say it."""
     length = recipe.max_epochs if epochs is None else epochs
+    found: list[str] = []
     rates = learning_rates(recipe, NOMINAL_STEPS, round(max(length, 1) * NOMINAL_STEPS))
     if not rates.steps:
-        return [_said(recipe, 0, "nothing sets the learning rate: --learning_rate and its scheduler decide")]
-    if rates.steps[0] > 0:
-        text = f"nothing sets the learning rate before epoch {rates.epochs[0]:g}: --learning_rate holds until then"
-        return [_said(recipe, 0, text)]
-    return []
+        found.append("nothing sets the learning rate: --learning_rate and its scheduler decide")
+    elif rates.steps[0] > 0:
+        until = f"before epoch {rates.epochs[0]:g}"
+        found.append(f"nothing sets the learning rate {until}: --learning_rate holds until then")
+    if 0 < recipe.max_epochs < length:
+        found.append(f"the recipe is over at epoch {recipe.max_epochs}, the run goes on to {length:g} with what stays")
+    return [_said(recipe, None, text) for text in found]
 
 
-def _said(recipe: Recipe, line: int, message: str, suggestion: str = "") -> Problem:
-    return Problem(recipe.source, line, 1 if line else 0, message, suggestion)
+def other_length(recipe: Recipe, asked: float | None) -> tuple[str, str] | None:
+    """What to say where the recipe's number of epochs wins over the number `asked` for: message and hint."""
+    length = recipe.max_epochs
+    if asked is None or length <= 0 or asked == length:
+        return None
+    hint = "change num_epochs with --recipe_args" if "num_epochs" in recipe.variables else "change the recipe's epochs"
+    return f"the recipe trains for {in_epochs(length)}; --num_train_epochs {asked:g} is not used", hint
+
+
+def in_epochs(length: float) -> str:
+    """A length in words: `1 epoch`, `30 epochs`."""
+    return f"{length:g} epoch{'' if length == 1 else 's'}"
+
+
+def _said(recipe: Recipe, index: int | None, message: str, suggestion: str = "") -> Problem:
+    """At the place of a modifier, or of none."""
+    line, column = (0, 0) if index is None else (recipe.lines[index], recipe.columns[index])
+    return Problem(recipe.source, line, column if line else 0, message, suggestion)
 
 
 def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> Iterator[str]:
@@ -72,6 +90,7 @@ def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> It
     if isinstance(modifier, GradualPruningModifier):
         yield from _about_pruning(modifier, length, steps_per_epoch)
         yield from about_selection(modifier)
+        yield from about_updates(modifier)
     elif isinstance(modifier, ACDCPruningModifier):
         yield from about_alternating(modifier, length)
     elif isinstance(modifier, ConstantPruningModifier | OneShotPruningModifier) and 0 <= modifier.end_epoch < length:
@@ -126,30 +145,19 @@ def _about_observers(modifier: AnyQuantizationModifier, length: float) -> Iterat
 
 def _between_modifiers(recipe: Recipe, length: float) -> list[Problem]:
     """What only shows when modifiers are seen together."""
-    lines = dict(zip(map(id, recipe.modifiers), recipe.lines, strict=True))
     pruning = [item for item in recipe.modifiers if isinstance(item, GradualPruningModifier | ACDCPruningModifier)]
     last = max((min(item.end_epoch, length) for item in pruning), default=-1.0)
     found = [
         _said(
             recipe,
-            lines[id(item)],
+            index,
             f"{item.name} starts at epoch {item.begins:g} while weights are pruned until {last:g}",
             "quantize when pruning is over",
         )
-        for item in recipe.modifiers
+        for index, item in enumerate(recipe.modifiers)
         if isinstance(item, AnyQuantizationModifier) and item.begins < last
     ]
-    still = _rate_is_zero_from(recipe, length)
-    if still is not None:
-        text = f"the learning rate is 0 from epoch {still:g} to the run's end at {length:g}: nothing is learned there"
-        found.append(_said(recipe, 0, text, "let a modifier set it"))
-    return found
-
-
-def _rate_is_zero_from(recipe: Recipe, length: float) -> float | None:
-    rates = learning_rates(recipe, NOMINAL_STEPS, round(length * NOMINAL_STEPS))
-    over = bool(rates.steps) and rates.values[-1] == 0 and rates.epochs[-1] < length - 1 / NOMINAL_STEPS
-    return rates.epochs[-1] if over else None
+    return found + [_said(recipe, *advice) for advice in about_rates(recipe, length)]
 
 
 def _falls_between(modifier: Modifier, steps_per_epoch: int) -> bool:

@@ -18,10 +18,11 @@ from engine.recipes.written import Fields, Written
 
 @dataclass(frozen=True)
 class Placed:
-    """A modifier and the line it begins at."""
+    """A modifier and the place it begins at."""
 
     modifier: Modifier
     line: int
+    column: int
 
 
 def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
@@ -83,7 +84,7 @@ def _built(reader: Reader, written: Written, read: dict[str, Any]) -> Placed | N
         place = written.place(fault.field, fault.at)
         reader.problem(place, f"{written.word(fault.field)} of {written.name} {fault.message}")
     try:
-        return None if faults else Placed(written.modifier(**read), written.node.line)
+        return None if faults else Placed(written.modifier(**read), written.node.line, written.node.column)
     except UserError as error:
         reader.problem(written.node, error.message)
         return None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+NOMINAL_STEPS = 100
+"""Steps of an epoch where nobody has said how many there are."""
+
 
 def epoch_at(step: int, steps_per_epoch: int) -> float:
     """The epoch before optimizer step `step` (from 0): whole epochs plus the fraction, added in this order.

@@ -70,7 +70,8 @@ def _with_metadata(stages: list[Stage]) -> list[Stage]:
 
 def _ordered(stage: Stage, modifiers: Iterable[Modifier]) -> Stage:
     placed = sorted(zip(modifiers, stage.lines, strict=True), key=lambda pair: modifier_key(pair[0]))
-    return replace(stage, modifiers=tuple(item for item, _ in placed), lines=tuple(line for _, line in placed))
+    modifiers, lines = tuple(item for item, _ in placed), tuple(line for _, line in placed)
+    return replace(stage, modifiers=modifiers, lines=lines, columns=())
 
 
 def _ended(stage: Stage, length: int) -> Stage:

@@ -113,9 +113,17 @@ def _stage(reader: Reader, part: Part, scope: Scope) -> list[Stage]:
     placed = sorted((item for item in built if item is not None), key=_placed_key)
     if not placed:
         return []
-    modifiers, lines = tuple(item.modifier for item in placed), tuple(item.line for item in placed)
     variables = scope.resolved() if part.name else {}
-    return [Stage(part.name, modifiers, lines, variables, _metadata(reader, part))]
+    return [
+        Stage(
+            part.name,
+            tuple(item.modifier for item in placed),
+            tuple(item.line for item in placed),
+            variables,
+            _metadata(reader, part),
+            tuple(item.column for item in placed),
+        )
+    ]
 
 
 def _placed_key(placed: Placed) -> tuple[float, float, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from engine.recipes.interpolation import alternating_sparsity_at
+from engine.recipes.interpolation import alternating_sparsity_at, targets
 from engine.recipes.modifiers import (
     ACDCPruningModifier,
     GradualPruningModifier,
     MovementPruningModifier,
     StructuredPruningModifier,
 )
+from engine.recipes.modifiers.sparsity import ratio
 
 _ALL_PRUNABLE = "__ALL_PRUNABLE__"
 
@@ -32,6 +33,17 @@ def _last_update(modifier: ACDCPruningModifier, length: float) -> float:
     """The epoch of the last update before the run is over."""
     count = math.ceil((length - modifier.begins) / modifier.update_frequency) - 1
     return modifier.begins + count * modifier.update_frequency
+
+
+def about_updates(modifier: GradualPruningModifier) -> Iterator[str]:
+    """About how often masks are renewed."""
+    span, every = modifier.end_epoch - modifier.begins, modifier.update_frequency
+    if every == 0:
+        yield "renews its masks at every step: update_frequency is 0"
+    # Masks N:M can only go from nothing to all, and what begins as it ends makes no leap.
+    elif 0 < span < every and ratio(modifier.mask_type) is None and modifier.init_sparsity != max(targets(modifier)):
+        leap = "goes from init_sparsity to final_sparsity in one leap at its end"
+        yield f"{leap}: update_frequency ({every:g}) is longer than its {span:g} epochs"
 
 
 def about_selection(modifier: GradualPruningModifier) -> Iterator[str]:

@@ -18,13 +18,17 @@ MOST_MODIFIERS = 300
 
 @dataclass(frozen=True)
 class Stage:
-    """A named part of a recipe; a recipe without stages is one stage without a name."""
+    """A named part of a recipe; a recipe without stages is one stage without a name.
+
+    `lines` and `columns` say where each of the modifiers begins; a stage that no text holds has no columns.
+    """
 
     name: str
     modifiers: tuple[Modifier, ...]
     lines: tuple[int, ...]
     variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
     metadata: Mapping[str, Any] | None = None
+    columns: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class Recipe:
     def lines(self) -> tuple[int, ...]:
         """The line of the text each of `modifiers` begins at."""
         return tuple(line for stage in self.stages for line in stage.lines)
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The column each of `modifiers` begins at."""
+        return tuple(column for stage in self.stages for column in stage.columns or (1,) * len(stage.lines))
 
     @property
     def max_epochs(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.errors import UserError
 from engine.recipes.problems import Problem, RecipeError
 
 LIMIT = 256 * 1024
@@ -31,6 +32,8 @@ def read_source(source: str | Path) -> SourceText:
     itself, anything else is the path of a ``.yaml``, ``.yml`` or ``.md`` file. Raises `RecipeError`, or `UserError` for
     a stub that cannot be resolved.
     """
+    if isinstance(source, str) and not source.strip():
+        raise UserError("no recipe is named", "give a file, a stub or the text of a recipe")
     if isinstance(source, str) and source.startswith("zoo:"):
         from engine.zoo import resolve_recipe
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.recipes.clock import epoch_at
 from engine.recipes.modifiers import (
@@ -19,7 +19,7 @@ from engine.recipes.run_steps import RunSteps
 from engine.recipes.series import MOST_POINTS, Change, Series, Value, combined, largest, overlaid
 from engine.recipes.tracks import Quantity, Track, tracks
 
-__all__ = ["Phase", "Series", "Timeline", "Track", "learning_rates", "timeline"]
+__all__ = ["Phase", "Series", "Timeline", "Track", "learning_rates", "rate_tracks", "timeline"]
 
 RATES = (LearningRateFunctionModifier, LearningRateModifier, SetLearningRateModifier)
 """What sets a learning rate."""
@@ -29,16 +29,18 @@ RATES = (LearningRateFunctionModifier, LearningRateModifier, SetLearningRateModi
 class Timeline:
     """The course of a run by its recipe.
 
-    `sparsity` is the largest target of all pruning modifiers (0 where masks were let go), `learning_rate` that of the
-    optimizer's first group, `quantization` and `observers` are 1 while fake quantization and its observers are on,
-    `distillation` is the weight of the teacher's terms in the loss. None: no modifier has set it. A value of a step is
-    that after the step's updates; one at the step after the last comes with the end of the run. `tracks` has what each
-    modifier sets.
+    `sparsity` is the target over all pruned parameters (0 where masks were let go); where they have several courses, or
+    zeros are held besides, it depends on how large the model's parameters are, and the series is empty.
+    `highest_sparsity` is the largest target of every step. `learning_rate` is that of the optimizer's first group,
+    `quantization` and `observers` are 1 while fake quantization and its observers are on, `distillation` is the weight
+    of the teacher's terms in the loss. None: no modifier has set it. A value of a step is that after the step's
+    updates; one at the step after the last comes with the end of the run. `tracks` has what each modifier sets.
     """
 
     steps_per_epoch: int
     total_steps: int
     sparsity: Series
+    highest_sparsity: Series
     learning_rate: Series
     quantization: Series
     observers: Series
@@ -76,10 +78,12 @@ def timeline(
     def series(changes: list[Change]) -> Series:
         return Series.of(changes, spe)
 
+    targets = _distinct(of("sparsity"))
     return Timeline(
         steps_per_epoch=spe,
         total_steps=total,
-        sparsity=series(largest(_distinct(of("sparsity")))),
+        sparsity=series(targets[0] if len(targets) == 1 and not of("zeros held") else []),
+        highest_sparsity=series(largest(targets)),
         learning_rate=_learning_rate(recipe.modifiers, known, spe),
         quantization=series(largest(of("quantization"))),
         observers=series(overlaid(of("observers"))),
@@ -96,15 +100,26 @@ def _distinct(found: list[list[Change]]) -> list[list[Change]]:
 
 def learning_rates(recipe: Recipe, steps_per_epoch: int, total_steps: int) -> Series:
     """The learning rate alone, as in a timeline."""
-    setting = tuple(item for item in recipe.modifiers if isinstance(item, RATES))
-    run = RunSteps(steps_per_epoch, total_steps).shared(setting)
-    return _learning_rate(setting, tracks(setting, run), steps_per_epoch)
+    known = rate_tracks(recipe, steps_per_epoch, total_steps)
+    return _learning_rate(recipe.modifiers, known, steps_per_epoch)
+
+
+def rate_tracks(recipe: Recipe, steps_per_epoch: int, total_steps: int) -> list[Track]:
+    """What each modifier sets of the learning rate of the optimizer's first group, in running order."""
+    places = [index for index, item in enumerate(recipe.modifiers) if isinstance(item, RATES)]
+    setting = tuple(recipe.modifiers[index] for index in places)
+    known = tracks(setting, RunSteps(steps_per_epoch, total_steps).shared(setting))
+    return _of_first_group(recipe.modifiers, [replace(track, index=places[track.index]) for track in known])
+
+
+def _of_first_group(modifiers: Sequence[Modifier], known: Sequence[Track]) -> list[Track]:
+    rates = [track for track in known if track.quantity == "learning rate"]
+    return [track for track in rates if 0 in (getattr(modifiers[track.index], "param_groups", None) or (0,))]
 
 
 def _learning_rate(modifiers: Sequence[Modifier], known: Sequence[Track], steps_per_epoch: int) -> Series:
-    rates = [track for track in known if track.quantity == "learning rate"]
-    first_group = [track for track in rates if 0 in (getattr(modifiers[track.index], "param_groups", None) or (0,))]
-    return Series.of(overlaid([track.series.changes for track in first_group]), steps_per_epoch)
+    rates = _of_first_group(modifiers, known)
+    return Series.of(overlaid([track.series.changes for track in rates]), steps_per_epoch)
 
 
 def _distillation(recipe: Recipe, known: Sequence[Track], steps_per_epoch: int) -> Series:

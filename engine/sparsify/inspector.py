@@ -7,13 +7,14 @@ import math
 from torch import nn
 
 from engine.errors import UserError
-from engine.recipes.advice import NOMINAL_STEPS
-from engine.recipes.inspection import Inspection, Quantized
+from engine.recipes.clock import NOMINAL_STEPS
+from engine.recipes.inspection import Finding, Inspection, Quantized
 from engine.recipes.modifiers import AnyQuantizationModifier
 from engine.recipes.recipe import Recipe
 from engine.recipes.timeline import timeline
 from engine.sparsify.behaviours.quantization import Quantization
 from engine.sparsify.expectation import Expectation
+from engine.sparsify.masking import count_zeros
 from engine.sparsify.parameters import prunable_parameters
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from engine.sparsify.selections import Selector
@@ -61,6 +62,17 @@ def _inspected(path: str, skeleton: Skeleton, selector: Selector, length: float)
         quantized=quantized,
         findings=(*selector.findings, *(expected.findings() if selector.recipe.stages else ())),
     )
+
+
+def concerns(model: nn.Module, recipe: Recipe, *, steps_per_epoch: int, total_steps: int) -> list[Finding]:
+    """What `inspect` would warn of, for a model in memory as it is when training begins; the model is left alone."""
+    named = list(model.named_parameters())
+    zeros = dict(zip((name for name, _ in named), count_zeros([parameter for _, parameter in named]), strict=True))
+    selector = Selector(recipe, model, zeros, timeline(recipe, steps_per_epoch, total_steps))
+    prunable = [name for name, _ in prunable_parameters(model)]
+    length = total_steps / steps_per_epoch
+    expected = Expectation(recipe, selector.selections(), _sizes(model), zeros, prunable, length)
+    return [item for item in (*selector.findings, *expected.findings()) if item.level == "warning"]
 
 
 def _sizes(model: nn.Module) -> dict[str, int]:

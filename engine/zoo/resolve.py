@@ -74,6 +74,8 @@ def resolve_model(text: str, role: Role = "model") -> Path | str:
     Raises:
         UserError: The stub is unknown or cannot be had, the folder does not exist or holds no model.
     """
+    if not text.strip():
+        raise UserError(f"no {role} is named", "name a folder, a zoo stub or a hub repository")
     if meant_as_stub(text):
         return _model_of_stub(read_stub(text), role)
     folder = Path(text).expanduser()

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from engine.errors import UserError, plain
 from engine.recipes import load_recipe
-from engine.recipes.advice import NOMINAL_STEPS
+from engine.recipes.clock import NOMINAL_STEPS
 from engine.recipes.recipe import Recipe
 from engine.recipes.schedule import EVERY_STEP, frequency
 from engine.recipes.timeline import Series, Timeline, timeline
@@ -50,7 +50,8 @@ def preview(
 ) -> None:
     """Draw what SOURCE (a file or a stub) does over its epochs: sparsity, learning rate, quantization, teacher.
 
-    --json prints the same as series: a value holds from its step until the next.
+    --json prints the same as series: a value holds from its step until the next. `sparsity` there is null where it
+    depends on the sizes of the parameters: they have several courses, which are among the tracks.
     """
     loaded = load_recipe(source, recipe_args=recipe_args)
     course = _course(loaded, steps_per_epoch or NOMINAL_STEPS, epochs, every_step)
@@ -147,7 +148,7 @@ def _listed(series: Series, every: float | None) -> str:
         return "never starts"
     if len(changes) <= SHOWN:
         return "masks at epoch " + ", ".join(changes)
-    pace = "at every step" if every in (None, EVERY_STEP) else f"every {every:g} epochs"
+    pace = "at every step" if every in (None, EVERY_STEP, 0) else f"every {every:g} epochs"
     return f"masks from epoch {changes[0]} to {changes[-1]}, {pace}"
 
 
@@ -169,9 +170,14 @@ def _document(recipe: Recipe, course: Timeline) -> dict[str, object]:
         "steps_per_epoch": course.steps_per_epoch,
         "total_steps": course.total_steps,
         "phases": course.phases,
-        "series": {name: _plain(getattr(course, name)) for name in names},
+        "series": {name: _plain(getattr(course, name)) for name in names} | _unknown(course),
         "tracks": tracks,
     }
+
+
+def _unknown(course: Timeline) -> dict[str, None]:
+    """The sparsity of a run in which it depends on the model."""
+    return {"sparsity": None} if course.highest_sparsity.steps and not course.sparsity.steps else {}
 
 
 def _plain(series: Series) -> dict[str, object]:

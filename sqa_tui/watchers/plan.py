@@ -27,7 +27,7 @@ def draw_plan(directory: RunDirectory, view: RunView) -> Plan:
     return Plan(
         sparsity=stairs(sparsity, course.total_epochs),
         learning_rate=stairs(rate, course.total_epochs) if len(rate) < 2 else _line(rate),
-        mask_updates=course.sparsity.epochs,
+        mask_updates=course.highest_sparsity.epochs,
         evaluation_every=every,
     )
 

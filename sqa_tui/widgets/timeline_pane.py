@@ -44,8 +44,11 @@ class TimelinePane(DiffPane):
             row.put(2, self.view.text, self.palette.style("muted"))
             return [row]
         room = max(width - LABEL - FIGURES, 8)
+        label = "sparsity" if course.sparsity.steps else "sparsity ≤"
         series = [
-            self._series("sparsity", course.sparsity, course, room, width, lambda value: percent(value, 0), "chart-1"),
+            self._series(
+                label, course.highest_sparsity, course, room, width, lambda value: percent(value, 0), "chart-1"
+            ),
             self._series(
                 "learning rate", course.learning_rate, course, room, width, lambda value: f"{value:.1e}", "chart-2"
             ),

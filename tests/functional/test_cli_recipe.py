@@ -108,6 +108,20 @@ def test_a_preview_as_series(as_json: Callable[..., dict[str, Any]]) -> None:
     assert [track["modifier"] for track in found["tracks"] if track["quantity"] == "sparsity"] == ["OBSPruningModifier"]
 
 
+def test_a_preview_makes_up_no_sparsity_of_the_whole(
+    sqa: Run, as_json: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "modifiers:\n  - !MagnitudePruningModifier {start_epoch: 0, end_epoch: 3, init_sparsity: 0.0, params: [],"
+        ' final_sparsity: {0.5: ["re:.*query.weight"], 0.9: ["re:.*key.weight"]}, update_frequency: 0}\n'
+    )
+    found = as_json("preview", recipe)
+    assert found["series"]["sparsity"] is None
+    assert [track["values"][-1] for track in found["tracks"]] == [0.5, 0.9]
+    assert ", at every step" in sqa("preview", recipe, "--width", 160)[1]
+
+
 @pytest.mark.parametrize(("width", "height"), [(40, 5), (80, 9), (160, 14)])
 def test_charts_are_as_large_as_asked_for(width: int, height: int, sqa: Run) -> None:
     _, out, _ = sqa("preview", RECIPES[0], "--width", width, "--height", height)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.recipes import parse_recipe
-from engine.recipes.advice import remarks, warnings
+from engine.recipes.advice import other_length, remarks, warnings
 
 HEAD = """\
 modifiers:
@@ -75,3 +75,47 @@ def test_what_is_left_to_the_command_line(text: str, expected: str) -> None:
 def test_masks_that_know_one_sparsity_only(fields: str, expected: bool) -> None:
     text = f"  - !GMPruningModifier {{params: [a], {fields}, start_epoch: 0, end_epoch: 2, mask_type: '2:4'"
     assert bool([said for said in messages(text + ", update_frequency: 1}\n") if "2:4" in said]) == expected
+
+
+@pytest.mark.parametrize(
+    ("frequency", "expected"),
+    [("0", "at every step: update_frequency is 0"), ("4", "(4) is longer than its 3 epochs"), ("3", ""), ("-1", "")],
+)
+def test_masks_that_are_renewed_too_often_or_too_seldom(frequency: str, expected: str) -> None:
+    found = messages(PRUNING.replace("update_frequency: 1", f"update_frequency: {frequency}"))
+    assert [expected in text for text in found] == [True] * bool(expected)
+
+
+def test_a_rate_that_another_modifier_sets_again() -> None:
+    setting = "  - !SetLearningRateModifier {learning_rate: 0.5, start_epoch: %s}\n"
+    (problem,) = warnings(parse_recipe(HEAD + RATE % (0, 6) + setting % 2))
+    assert "for one step only: LearningRateFunctionModifier (line 3)" in problem.message
+    assert (problem.line, problem.column) == (4, 5)
+    assert messages(RATE % (0, 4) + setting % 4) == []
+    assert messages(RATE % (0, 6) + (setting % 2).replace("}", ", param_groups: [1]}")) != []
+
+
+@pytest.mark.parametrize(("end", "expected"), [(4, True), (6, False)])
+def test_cycles_that_end_before_the_run(end: int, expected: bool) -> None:
+    cycles = (RATE % (0, end)).replace("linear", "cyclic_linear").replace("final_lr: 0", "final_lr: 0.01")
+    found = warnings(parse_recipe(HEAD + cycles))
+    assert [problem.line for problem in found] == [3] * expected
+    assert not found or "springs to 0.1 where its cycles end, and stays there from epoch 4" in found[0].message
+
+
+def test_a_run_longer_than_the_recipe() -> None:
+    assert [problem.message for problem in remarks(parse_recipe(HEAD + RATE % (0, 6)), epochs=9)] == [
+        "the recipe is over at epoch 6, the run goes on to 9 with what stays"
+    ]
+
+
+def test_a_length_that_the_recipe_replaces() -> None:
+    by_number, by_name = parse_recipe(HEAD), parse_recipe("num_epochs: 1\n" + HEAD.replace(" 6}", " eval(num_epochs)}"))
+    assert other_length(by_number, None) is other_length(by_number, 6.0) is None
+    assert other_length(by_number, 3.0) == (
+        "the recipe trains for 6 epochs; --num_train_epochs 3 is not used",
+        "change the recipe's epochs",
+    )
+    message, hint = other_length(by_name, 3.0) or ("", "")
+    assert "trains for 1 epoch;" in message
+    assert "num_epochs with --recipe_args" in hint

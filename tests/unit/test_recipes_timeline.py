@@ -128,6 +128,20 @@ def test_the_last_target_comes_with_the_end_of_the_run_unless_compatible() -> No
 
 
 @pytest.mark.parametrize(
+    "second",
+    [
+        PRUNING.partition("end_epoch: 4}\n")[2].replace("final_sparsity: 0.8", "final_sparsity: 0.5"),
+        "  - !ConstantPruningModifier {params: [b]}\n",
+    ],
+)
+def test_a_target_that_depends_on_sizes_is_not_made_up(second: str) -> None:
+    drawn = timeline(parse_recipe(PRUNING + second), 4, 16)
+    assert drawn.sparsity.values == ()
+    assert drawn.highest_sparsity.values[-1] == 0.8
+    assert timeline(parse_recipe(PRUNING), 4, 16).sparsity == drawn.highest_sparsity
+
+
+@pytest.mark.parametrize(
     ("modifier", "expected"),
     [
         ("", "reaches final_sparsity only when the run ends"),

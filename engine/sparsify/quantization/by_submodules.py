@@ -36,7 +36,7 @@ class PlacementBySubmodules:
             near = did_you_mean(missing[0], modules)
             raise UserError(
                 f"{self.modifier.name}: the model has no submodule {plain(', '.join(missing))}",
-                plain(f"{near} " if near else "")
+                (plain(near) + " " if near else "")
                 + "name modules of this architecture in `submodules`, or leave the field out for the whole model",
             )
 
