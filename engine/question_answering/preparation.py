@@ -34,7 +34,7 @@ from engine.question_answering.trackers import Tracked
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
 from engine.recipes import Recipe, parse_recipe
-from engine.recipes.advice import warnings
+from engine.recipes.advice import in_epochs, other_length, warnings
 from engine.recipes.compose import compose
 from engine.recipes.modifiers import OneShotPruningModifier
 from engine.recipes.phases import phases
@@ -44,10 +44,12 @@ from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
 from engine.sparsify.manager import SparsificationManager
 
+from engine.recipes.problems import Problem
 
 @dataclass
 class Callbacks:
     """What listens to the training."""
+from engine.sparsify.inspector import concerns
 
     recipe: RecipeCallback
     events: EventCallback
@@ -103,7 +105,7 @@ def prepare(
     manager.prepare(model, 0.0, state=state)
     windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
     questions = inputs.questions() if _evaluates(arguments) else None
-    _set_epochs(arguments, recipe, say)
+    _set_epochs(arguments, recipe, "num_train_epochs" in spec.arguments, say)
     taught_by = _with_memory(teacher, manager, windows, inputs)
     remembers = isinstance(taught_by, RememberingTeacher)
     trainer = QuestionAnsweringTrainer(
@@ -124,7 +126,7 @@ def prepare(
     trainer.tracked = Tracked(recipe, callbacks.recipe.context.total_epochs)
     _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again)
     if windows is not None and recipe is not None:
-        _advise(recipe, callbacks.recipe.context, say)
+        _advise(recipe, loaded.model, callbacks.recipe.context, say)
     return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
 
 
@@ -199,18 +201,18 @@ def _evaluates(arguments: EngineArguments) -> bool:
     return arguments.training.do_eval or arguments.training.eval_strategy != "no"
 
 
-def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, say: Announcer) -> None:
-    """The recipe's number of epochs wins over the command line's, and a best model is one that is finished."""
+def _set_epochs(arguments: EngineArguments, recipe: Recipe | None, given: bool, say: Announcer) -> None:
+    """The recipe's number of epochs wins over the command line's, and a best model is one that is finished.
+
+    `given`: the number is the user's own, and not to be replaced without a word.
+    """
     training = arguments.training
     if recipe is None:
         return
-    if recipe.max_epochs > 0 and training.num_train_epochs != recipe.max_epochs:
-        if not arguments.data.one_shot:
-            say(
-                f"the recipe trains for {recipe.max_epochs} epochs, not {training.num_train_epochs:g}",
-                level="info",
-                hint="change num_epochs with --recipe_args",
-            )
+    told = other_length(recipe, training.num_train_epochs) if given and not arguments.data.one_shot else None
+    if told is not None:
+        say(told[0], level="info", hint=told[1])
+    if recipe.max_epochs > 0:
         training.num_train_epochs = float(recipe.max_epochs)
     _settle_best_model(training, recipe, say)
 
@@ -226,17 +228,20 @@ def _settle_best_model(training: TrainingArguments, recipe: Recipe, say: Announc
         say(f"the best model is chosen among those after epoch {finished:g}, when pruning is over", level="info")
 
 
-def _advise(recipe: Recipe, context: TrainingContext, say: Announcer) -> None:
-    """What in the recipe may not do what was meant, now that the number of steps is known."""
-    for problem in warnings(recipe, steps_per_epoch=context.steps_per_epoch):
+def _advise(recipe: Recipe, model: torch.nn.Module, context: TrainingContext, say: Announcer) -> None:
+    """What in the recipe may not do what was meant, now that model and number of steps are known."""
+    steps = context.steps_per_epoch
+    for problem in warnings(recipe, steps_per_epoch=steps):
         say(str(problem))
     if context.total_epochs < recipe.max_epochs:
-        length = f"{recipe.max_epochs} epochs ({recipe.max_epochs * context.steps_per_epoch} steps)"
+        length = f"{in_epochs(recipe.max_epochs)} ({recipe.max_epochs * context.steps_per_epoch} steps)"
         say(f"--max_steps {context.total_steps} ends the run before the recipe, which takes {length}")
 
 
 def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
     """The recipe written beside the model: the run's behind the model's own, with the arguments that matter."""
+    for item in concerns(model, recipe, steps_per_epoch=steps, total_steps=context.total_steps):
+        say(str(Problem(recipe.source, item.line, 1 if item.line else 0, item.message, item.suggestion)))
     if recipe is None:
         return None if base is None else base.text
     values = {**vars(arguments.data), **vars(arguments.training)}

@@ -16,7 +16,7 @@ from engine.question_answering.examples import Purpose
 from engine.question_answering.model_checks import ModelFacts
 from engine.question_answering.problem import Problem
 from engine.recipes import Recipe, RecipeError, load_recipe
-from engine.recipes.advice import warnings
+from engine.recipes.advice import in_epochs, other_length, warnings
 from engine.recipes.support import samples_training_data, unsupported
 from engine.runs.lock import probe
 from engine.runs.paths import runs_root
@@ -59,13 +59,10 @@ def check_recipe(arguments: Mapping[str, Any]) -> tuple[Recipe | None, list[Prob
 
 
 def _epochs(arguments: Mapping[str, Any], recipe: Recipe) -> list[Problem]:
-    length = recipe.max_epochs
-    asked = arguments.get("num_train_epochs")
-    summary = Problem("ok", "recipe", f"{len(recipe.modifiers)} modifiers over {max(length, 0)} epochs")
-    if length > 0 and asked is not None and asked != length:
-        message = f"the recipe trains for {length} epochs; --num_train_epochs {asked:g} is not used"
-        return [summary, Problem("warning", "recipe", message, "change the recipe's number with --recipe_args")]
-    return [summary]
+    length, count = in_epochs(max(recipe.max_epochs, 0)), len(recipe.modifiers)
+    summary = Problem("ok", "recipe", f"{count} modifier{'' if count == 1 else 's'} over {length}")
+    told = other_length(recipe, arguments.get("num_train_epochs"))
+    return [summary] if told is None else [summary, Problem("warning", "recipe", *told)]
 
 
 def check_data(arguments: Mapping[str, Any], recipe: Recipe | None = None) -> list[Problem]:
