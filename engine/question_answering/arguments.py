@@ -60,6 +60,7 @@ class RunArguments:
     distill_teacher: str | None = _flag(None, "Teacher: model folder, zoo: stub, Hugging Face id, `self` or `disable`")
     best_model_after_epoch: float | None = _flag(None, "Forget the best model as long as the epoch is not above this")
     overwrite_output_dir: bool = _flag(False, "Write into an output folder that is not empty")
+    save_minutes: float | None = _flag(None, "Write a checkpoint whenever so many minutes have passed since the last")
     cache_teacher: bool = _flag(True, "Ask the teacher once for each window and keep its logits for later epochs")
     export: bool = _flag(False, "Export to ONNX when training is finished")
     sparseml_compatible: bool = _flag(False, "Keep SparseML's defects that change numbers (docs/recipes.md lists them)")

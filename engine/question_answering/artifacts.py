@@ -124,5 +124,15 @@ def found_checkpoint(folder: Path, origin: Origin | None, *, overwrite: bool) ->
     return newest
 
 
+def check_recipe_of(checkpoint: Path, origin: Origin) -> None:
+    """Refuse a checkpoint that was named and holds the state of another recipe than the run's."""
+    wrote = Origin.read(checkpoint)
+    if wrote is not None and wrote.recipe != origin.recipe:
+        raise UserError(
+            f"{checkpoint} is of a run with another recipe",
+            "give that recipe, or start from its weights with --model_name_or_path",
+        )
+
+
 def _step(checkpoint: Checkpoint) -> int:
     return checkpoint.step

@@ -218,11 +218,22 @@ class ControlCallback(TrainerCallback):
     steps_per_epoch: int
     export_wanted: bool = False
     _paused: bool = False
+    _saved_at: float = field(default_factory=time.monotonic)
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
+    ) -> None:
+        self._saved_at = time.monotonic()
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any) -> None:
+        self._saved_at = time.monotonic()
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> TrainerControl:
         self._hear(state, control)
+        if args.save_minutes is not None and time.monotonic() - self._saved_at >= 60 * args.save_minutes:
+            control.should_save = True
         if self._paused and not self.trainer.recorder.stop_requested:
             self._wait(state, control)
         if self.trainer.recorder.stop_requested:

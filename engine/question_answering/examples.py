@@ -9,6 +9,8 @@ from typing import Literal
 
 from engine.errors import UserError, plain
 
+_NAMED = 3
+"""Questions that a line about many of them names."""
 Purpose = Literal["train", "evaluate", "predict"]
 FORMATS = "SQuAD JSON, rows of question/context/answers as JSON, JSON lines or CSV, plain or .gz, or Parquet"
 
@@ -62,7 +64,7 @@ def checked(examples: Sequence[Example], source: str, purpose: Purpose, *, versi
     notes = (
         [f"{source}: {repeated} question ids occur more than once; they got a number at the end"] if repeated else []
     )
-    notes += _misplaced(unique, source)
+    notes += _misplaced(unique, source, purpose)
     notes += _unanswerable(unique, source, purpose) if not version_2 else []
     return ExampleSet(tuple(unique), source, tuple(notes))
 
@@ -83,7 +85,8 @@ def _unique(examples: Sequence[Example]) -> tuple[list[Example], int]:
     return unique, len(examples) - len(seen)
 
 
-def _misplaced(examples: Sequence[Example], source: str) -> list[str]:
+def _misplaced(examples: Sequence[Example], source: str, purpose: Purpose) -> list[str]:
+    """What is to be said of answers that do not stand where they should. Training has no use for a file of such."""
     wrong = [
         example
         for example in examples
@@ -91,10 +94,15 @@ def _misplaced(examples: Sequence[Example], source: str) -> list[str]:
     ]
     if not wrong:
         return []
-    return [
+    first = ", ".join(plain(example.id, 60) for example in wrong[:_NAMED])
+    more = ", …" if len(wrong) > _NAMED else ""
+    fault = (
         f"{source}: answer_start does not point at the answer's text in {len(wrong)} of {len(examples)} questions"
-        f" (first: {plain(wrong[0].id, 60)}); they are used as they are"
-    ]
+        f" ({first}{more})"
+    )
+    if purpose == "train" and len(wrong) == sum(bool(example.answers) for example in examples):
+        raise UserError(fault, "answer_start counts the characters of the context before the answer")
+    return [f"{fault}; they are used as they are"]
 
 
 def _unanswerable(examples: Sequence[Example], source: str, purpose: Purpose) -> list[str]:

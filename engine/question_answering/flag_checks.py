@@ -50,6 +50,7 @@ RANGES = {
     "weight_decay": Range(0),
     "eval_steps": _POSITIVE,
     "save_steps": _POSITIVE,
+    "save_minutes": _POSITIVE,
     "logging_steps": _POSITIVE,
     "seed": Range(0),
     "dataloader_num_workers": Range(0),

@@ -32,13 +32,18 @@ def _main(options: argparse.Namespace, rest: Sequence[str]) -> int:
         return 0
     if options.run_directory is None or rest:
         raise UserError("the engine takes --run_directory alone", "start a run with: sqa-tui train --help")
-    return _run(RunDirectory(options.run_directory))
+    run_engine(RunDirectory(options.run_directory))
+    return 0
 
 
-def _run(directory: RunDirectory) -> int:
+def run_engine(directory: RunDirectory, *, signals: bool = True) -> None:
+    """Do what the specification of a run says; `signals`: SIGTERM and Ctrl-C stop it after a checkpoint.
+
+    Raises `UserError` or `RunFailure`, which are the run's exit event as well.
+    """
     spec = read_spec(directory)
     before = read_state(directory)
-    with RunRecorder(directory) as recorder:
+    with RunRecorder(directory, signals=signals) as recorder:
         with recorder.phase("prepare", "starting"):
             # Heavy: only now, when the run can be seen to start.
             from engine.question_answering.failures import in_words
@@ -55,7 +60,6 @@ def _run(directory: RunDirectory) -> int:
                     run(spec, arguments, recorder, again=before is not None and before.started is not None)
             finally:
                 slot.release()
-    return 0
 
 
 def _say_queued(recorder: RunRecorder) -> Callable[[str], None]:
