@@ -13,7 +13,13 @@ import transformers
 
 from engine.errors import UserError
 from engine.question_answering.arguments import METADATA
-from engine.question_answering.artifacts import Origin, damaged_checkpoints, found_checkpoint, own_checkpoint
+from engine.question_answering.artifacts import (
+    Origin,
+    check_recipe_of,
+    damaged_checkpoints,
+    found_checkpoint,
+    own_checkpoint,
+)
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
 from engine.question_answering.checkpoint_files import fault_of
 from engine.question_answering.features import Windows
@@ -168,6 +174,7 @@ def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool, say: Ann
             raise UserError(f"--resume_from_checkpoint {named} is no checkpoint", "name a folder checkpoint-<step>")
         if fault := fault_of(Path(named)):
             raise UserError(f"--resume_from_checkpoint {named}: {fault}", "name an older one")
+        check_recipe_of(Path(named), Origin.of(spec))
         return Path(named)
     if again:
         return None
