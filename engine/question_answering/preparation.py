@@ -48,14 +48,13 @@ from engine.recipes.support import samples_training_data
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
+from engine.sparsify.inspector import concerns
 from engine.sparsify.manager import SparsificationManager
 
-from engine.recipes.problems import Problem
 
 @dataclass
 class Callbacks:
     """What listens to the training."""
-from engine.sparsify.inspector import concerns
 
     recipe: RecipeCallback
     events: EventCallback
@@ -240,6 +239,8 @@ def _advise(recipe: Recipe, model: torch.nn.Module, context: TrainingContext, sa
     steps = context.steps_per_epoch
     for problem in warnings(recipe, steps_per_epoch=steps):
         say(str(problem))
+    for item in concerns(model, recipe, steps_per_epoch=steps, total_steps=context.total_steps):
+        say(str(item.problem(recipe)))
     if context.total_epochs < recipe.max_epochs:
         length = f"{in_epochs(recipe.max_epochs)} ({recipe.max_epochs * context.steps_per_epoch} steps)"
         say(f"--max_steps {context.total_steps} ends the run before the recipe, which takes {length}")
@@ -247,8 +248,6 @@ def _advise(recipe: Recipe, model: torch.nn.Module, context: TrainingContext, sa
 
 def _saved_recipe(arguments: EngineArguments, recipe: Recipe | None, base: Recipe | None) -> str | None:
     """The recipe written beside the model: the run's behind the model's own, with the arguments that matter."""
-    for item in concerns(model, recipe, steps_per_epoch=steps, total_steps=context.total_steps):
-        say(str(Problem(recipe.source, item.line, 1 if item.line else 0, item.message, item.suggestion)))
     if recipe is None:
         return None if base is None else base.text
     values = {**vars(arguments.data), **vars(arguments.training)}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from engine.errors import EXIT_USAGE, UserError, plain
+from engine.recipes.problems import Problem
 from engine.recipes.recipe import Recipe
 
 PROGRAM = "engine.sparsify.inspection"
@@ -75,12 +76,18 @@ class Quantized(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be said: `level` is error (a run would be refused) or warning; `line` is 0 where there is none."""
+    """What is to be said: `level` is error (a run would be refused) or warning; `line` and `column` are 0 where it
+    has no place."""
 
     level: str
     line: int
     message: str
     suggestion: str = ""
+    column: int = 0
+
+    def problem(self, recipe: Recipe) -> Problem:
+        """The same as advice on `recipe`."""
+        return Problem(recipe.source, self.line, self.column, self.message, self.suggestion)
 
 
 class Zeros(msgspec.Struct, frozen=True, kw_only=True):

@@ -163,7 +163,9 @@ class Expectation:
         return self.recipe.modifiers[selection.index]
 
     def _said(self, index: int, message: str, suggestion: str) -> Finding:
-        return Finding(level="warning", line=self.recipe.lines[index], message=message, suggestion=suggestion)
+        line, column = self.recipe.lines[index], self.recipe.columns[index]
+        column = column if line else 0
+        return Finding(level="warning", line=line, column=column, message=message, suggestion=suggestion)
 
 
 def _weights(parameter: Selected) -> int:

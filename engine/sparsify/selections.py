@@ -149,8 +149,9 @@ class Selector:
 
     def say(self, index: int, level: str, message: str, suggestion: str = "") -> None:
         """Note what is to be said about a modifier."""
-        line = self.recipe.lines[index]
-        self.findings.append(Finding(level=level, line=line, message=message, suggestion=suggestion))
+        line, column = self.recipe.lines[index], self.recipe.columns[index]
+        found = Finding(level=level, line=line, column=column if line else 0, message=message, suggestion=suggestion)
+        self.findings.append(found)
 
 
 def _first(track: Track) -> float | None:

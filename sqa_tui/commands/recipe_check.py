@@ -95,10 +95,7 @@ def _advice(recipe: Recipe, steps_per_epoch: int | None, epochs: float | None) -
 
 
 def _about_model(recipe: Recipe, seen: Inspection) -> list[Said]:
-    return [
-        Said(item.level, Problem(recipe.source, item.line, 1 if item.line else 0, item.message, item.suggestion))
-        for item in seen.findings
-    ]
+    return [Said(item.level, item.problem(recipe)) for item in seen.findings]
 
 
 def _print_recipe(recipe: Recipe) -> None:

@@ -50,7 +50,7 @@ def epochs(end: str = "1.0") -> str:
 def test_pruners_of_the_same_parameters_are_told_with_both_places(model: Path) -> None:
     both = said(model, epochs() + PRUNING % QUERY + PRUNING % EVERYTHING, "--do_train")
     (told,) = [text for text in both if "at the same time" in text]
-    assert "recipe.yaml:3:" in told
+    assert "recipe.yaml:3:5: GMP" in told
     assert "GMPruningModifier prunes 1 parameters (bert.encoder.layer.0.attention.self.query.weight …)" in told
     assert "(line 5)" in told
     assert not [text for text in said(model, epochs() + PRUNING % QUERY, "--do_train") if "same time" in text]
