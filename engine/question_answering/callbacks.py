@@ -135,6 +135,8 @@ class EventCallback(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
     ) -> None:
         self._step_began = time.monotonic()
+        # What a checkpoint remembers, and what an evaluation without one found, is forgotten before it can be compared.
+        self._forget_best(state)
 
     def on_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any
@@ -203,8 +205,12 @@ class EventCallback(TrainerCallback):
             )
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **objects: Any) -> None:
+        self._forget_best(state)
+
+    def _forget_best(self, state: TrainerState) -> None:
+        """Until pruning and quantization have come, no model is the one that is wanted, however well it scores."""
         after = self.best_model_after_epoch
-        if after is not None and (state.epoch or 0.0) <= after:
+        if after is not None and epoch_at(state.global_step, self.steps_per_epoch) <= after:
             state.best_metric = None
             state.best_model_checkpoint = None
             state.best_global_step = None

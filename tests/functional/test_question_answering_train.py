@@ -294,6 +294,22 @@ def test_the_best_model_is_a_finished_one(files: Path) -> None:
     assert np.mean(weights["bert.encoder.layer.0.output.dense.weight"] == 0) == pytest.approx(0.8, abs=1e-3)
 
 
+def test_no_evaluation_before_the_end_of_pruning_is_a_candidate(files: Path) -> None:
+    """Neither where the run goes on from a checkpoint that knows of it, nor where it leaves no checkpoint itself."""
+    flags = ["--save_strategy", "steps", "--eval_strategy", "steps", "--eval_steps", "2", "--save_steps", "4"]
+    # The lowest score is taken for the best one: at the beginning it is.
+    flags += ["--load_best_model_at_end", "--metric_for_best_model", "f1", "--greater_is_better", "False"]
+    directory = create(files, *flags)
+    run_here(directory, stop_when("metric", 4))
+    run_here(directory)
+    scores = {event["step"]: event["f1"] for event in events(directory, "eval")}
+    finished = [score for step, score in scores.items() if step > 6]
+    assert scores[2] < min(finished)
+    state = json.loads((directory.output / "trainer_state.json").read_text())
+    assert state["best_global_step"] > 6
+    assert state["best_metric"] == min(finished)
+
+
 def test_samples_for_other_runtimes(files: Path) -> None:
     directory = create(files, "--save_strategy", "no", "--num_export_samples", "2", "--max_steps", "1", recipe=False)
     run_here(directory)
