@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from engine.errors import EXIT_FAILED, UserError, plain
@@ -20,9 +20,9 @@ from engine.runs.evidence import assess
 from engine.runs.paths import RunDirectory, find_run, run_directories
 from engine.runs.reader import Event, EventReader
 from engine.runs.spec import read_spec
-from engine.runs.state import read_state
+from engine.runs.state import RunState, advance, read_state
 from sqa_tui.commands.output import console, json_option, print_json_line
-from sqa_tui.formatting import number, percent, size
+from sqa_tui.formatting import duration, number, percent, size
 from sqa_tui.states import ACTIVE
 
 POLL_SECONDS = 0.25
@@ -82,7 +82,6 @@ class Bar:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
-            TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[figures]}", markup=False),
             console=screen,
             refresh_per_second=4,
@@ -91,9 +90,12 @@ class Bar:
         )
         self.task: TaskID = self.progress.add_task("prepare", total=None, figures="")
         self.figures: dict[str, str] = {}
+        # Time that is left follows from the events' own times: a log that is read at once says nothing about speed.
+        self.state = RunState()
 
     def show(self, event: Event) -> None:
         """Move the bar to where `event` says the run is."""
+        advance(self.state, event)
         match event.get("kind"):
             case "start":
                 self.progress.update(self.task, total=event.get("total_steps"))
@@ -104,15 +106,21 @@ class Bar:
             case "eval":
                 self.figures["F1"] = _figure(event, "f1")
             case _:
-                pass
+                return
+        self._write()
 
     def _metric(self, event: Event) -> None:
         for name, (label, show) in FIGURES.items():
             value = event.get(name)
             if isinstance(value, (int, float)):
                 self.figures[label] = show(value)
+        if self.state.eta_seconds is not None:
+            self.figures["ETA"] = duration(self.state.eta_seconds)
+        self.progress.update(self.task, completed=event.get("step") or 0)
+
+    def _write(self) -> None:
         text = "  ".join(f"{label} {value}" for label, value in self.figures.items())
-        self.progress.update(self.task, completed=event.get("step") or 0, figures=text)
+        self.progress.update(self.task, figures=text)
 
 
 def follow(
