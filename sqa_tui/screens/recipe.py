@@ -210,7 +210,7 @@ class RecipeScreen(Inspecting):
         editor = self.query_one(RecipeEditor)
         self.query_one(FindingsList).select(finding)
         if finding.line:
-            editor.go_to(finding.line, finding.column)
+            editor.go_to(finding.line, finding.column, finding.length)
             editor.focus()
 
     # values

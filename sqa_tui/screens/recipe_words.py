@@ -40,7 +40,7 @@ def summary(reading: Reading, changed: bool) -> Line:
 
 
 def about(finding: Finding, width: int) -> list[Line]:
-    """A finding on lines of `width` cells."""
+    """A finding on two lines of `width` cells; what the second has no room for is cut there, with a sign of it."""
     place = f"{finding.line}:{finding.column} " if finding.line else ""
     text = ", ".join(part for part in (finding.text, finding.hint) if part)
     return _signed(finding.level, place, text, width)
@@ -56,7 +56,7 @@ def _signed(level: str, place: str, text: str, width: int) -> list[Line]:
     first, *rest = wrapped(text, width - len(place) - 2)
     indent = " " * (len(place) + 2)
     head = (Piece(f"{sign} ", colour, bold=True), Piece(place, "muted"), Piece(first))
-    return [head, *((Piece(indent + words),) for words in rest)]
+    return [head, (Piece(indent + " ".join(rest)),)] if rest else [head]
 
 
 def course(reading: Reading) -> list[Line]:

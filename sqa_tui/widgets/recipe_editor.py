@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -14,10 +15,12 @@ from textual.strip import Strip
 from sqa_tui.recipe_reading import Finding
 from sqa_tui.widgets.palette import Palette, app_of
 from sqa_tui.widgets.recipe_syntax import COLOURS, parts
-from sqa_tui.widgets.text_editor import TextEditor
+from sqa_tui.widgets.text_editor import TextEditor, printable
 
 SIGNS = {"error": ("✗", "state-failed"), "warning": ("!", "state-stalled"), "note": ("·", "muted")}
 """Sign and colour of a finding's level."""
+MORE_LEFT, MORE_RIGHT = "‹", "›"
+"""Where a line goes on out of view."""
 INDENT = 2
 """Spaces of one level of a recipe."""
 
@@ -56,9 +59,14 @@ class RecipeEditor(TextEditor):
         here = self._marks.get(row, ())
         return min(here, key=lambda finding: abs(finding.column - 1 - column)) if here else None
 
-    def go_to(self, line: int, column: int) -> None:
-        """Put the caret at a place, counted from 1, with some lines around it in view."""
+    def go_to(self, line: int, column: int, length: int = 0) -> None:
+        """Put the caret at a place, counted from 1, with some lines around it in view.
+
+        The beginnings of lines stay in view where the place and `length` signs from it fit beside them.
+        """
         self.move_cursor((max(line - 1, 0), max(column - 1, 0)), center=True)
+        if column + length <= self._room:
+            self.scroll_to(x=0, animate=False, force=True)
 
     # keys
 
@@ -124,19 +132,39 @@ class RecipeEditor(TextEditor):
         return line
 
     def render_line(self, y: int) -> Strip:
-        strip = super().render_line(y)
-        found = self._marks.get(y + self.scroll_offset.y)
-        if not found:
-            return strip
-        sign, colour = SIGNS[found[0].level]
-        # The gutter ends with two blanks after the number: the sign takes the first.
-        place = self.gutter_width - 2
-        style = self._gutter_style(strip, place) + self._palette.style(colour, bold=True)
-        return Strip.join([strip.crop(0, place), Strip([Segment(sign, style)], 1), strip.crop(place + 1)])
+        strip, row = super().render_line(y), y + self.scroll_offset.y
+        # The gutter ends with two blanks after the number: one for the worst finding, one for text to the left.
+        if found := self._marks.get(row):
+            sign, colour = SIGNS[found[0].level]
+            strip = _with_sign(strip, self.gutter_width - 2, sign, self._palette.style(colour, bold=True))
+        left, right = self._out_of_view(row)
+        if left:
+            strip = _with_sign(strip, self.gutter_width - 1, MORE_LEFT, self._palette.style("mark", bold=True))
+        if right:
+            strip = _with_sign(strip, self.size.width - 1, MORE_RIGHT, self._palette.style("mark", bold=True))
+        return strip
 
-    def _gutter_style(self, strip: Strip, place: int) -> Style:
-        gutter = next(iter(strip.crop(place, place + 1)), None)
-        return (gutter.style if gutter else None) or Style()
+    @property
+    def _room(self) -> int:
+        """Cells of text beside the gutter."""
+        return self.size.width - self.gutter_width
+
+    def _out_of_view(self, row: int) -> tuple[bool, bool]:
+        """Whether a line has text to the left of what is seen of it, and to the right where the caret is not."""
+        if row >= self.document.line_count:
+            return False, False
+        line = printable(self.document.get_line(row)).expandtabs(self.indent_width)
+        seen_from = self.scroll_offset.x
+        end = seen_from + self._room
+        caret = self.cursor_location == (row, end - 1)
+        return bool(line[:seen_from].strip()), cell_len(line) > end and not caret
+
+
+def _with_sign(strip: Strip, place: int, sign: str, style: Style) -> Strip:
+    """A strip with another sign in one cell, on the background that is there."""
+    below = next(iter(strip.crop(place, place + 1)), None)
+    style = ((below.style if below else None) or Style()) + style
+    return Strip.join([strip.crop(0, place), Strip([Segment(sign, style)], 1), strip.crop(place + 1)])
 
 
 def _span(finding: Finding, line: str) -> tuple[int, int]:
