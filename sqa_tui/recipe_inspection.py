@@ -29,13 +29,12 @@ def _then(part: Zeros) -> float | None:
 
 
 def _notes(selection: Selection) -> list[Finding]:
-    aim = f", {percent(selection.target)} zero in the end" if selection.target is not None else ""
+    aim = f", {percent(selection.left)} zero in the end" if selection.left is not None else ""
     together = ", one threshold" if selection.together else ""
     text = f"{selection.modifier} acts on {_counted(len(selection.parameters), selection.weights)}{aim}{together}"
-    column = 1 if selection.line else 0
-    head = Finding("note", selection.line, column, text)
+    head = Finding("note", selection.line, selection.column, text)
     patterns = selection.patterns if len(selection.patterns) > 1 else ()
-    return [head, *(Finding("note", selection.line, column, _pattern(pattern)) for pattern in patterns)]
+    return [head, *(Finding("note", selection.line, selection.column, _pattern(pattern)) for pattern in patterns)]
 
 
 def _pattern(pattern: Pattern) -> str:

@@ -11,8 +11,8 @@ from engine.recipes.advice import remarks, warnings
 from engine.recipes.draft import Draft, read_draft
 from engine.recipes.problems import Problem, did_you_mean
 from engine.recipes.recipe import Recipe
+from engine.recipes.refusals import refusals
 from engine.recipes.saved import value_text
-from engine.recipes.support import unsupported
 from engine.recipes.timeline import Timeline, timeline
 from engine.recipes.variables import Variable
 from sqa_tui.launching import STEPS_PER_EPOCH
@@ -178,7 +178,7 @@ def _findings(draft: Draft, question: Question) -> tuple[Finding, ...]:
     advice = warnings(recipe, steps_per_epoch=question.steps_per_epoch, epochs=question.epochs)
     in_order = sorted(advice, key=lambda problem: (problem.line, problem.column))
     return (
-        *_cannot_run(recipe),
+        *(_finding("error", problem) for problem in refusals(recipe)),
         *(_finding("warning", problem) for problem in in_order),
         *(_finding("note", problem) for problem in remarks(recipe, epochs=question.epochs)),
     )
@@ -187,13 +187,3 @@ def _findings(draft: Draft, question: Question) -> tuple[Finding, ...]:
 def _finding(level: str, problem: Problem) -> Finding:
     text, hint = plain(problem.message), plain(problem.suggestion)
     return Finding(level, problem.line, problem.column, text, hint, problem.length)
-
-
-def _cannot_run(recipe: Recipe) -> list[Finding]:
-    names = set(unsupported(recipe))
-    pairs = sorted(zip(recipe.lines, recipe.modifiers, strict=True), key=lambda pair: pair[0])
-    return [
-        Finding("error", line, 1, f"the engine cannot run {modifier.name}", "take it out of the recipe")
-        for line, modifier in pairs
-        if modifier.name in names
-    ]

@@ -35,7 +35,6 @@ from engine.question_answering.setup import (
 )
 from engine.question_answering.teacher_cache import Numbered, NumberedCollator, RememberingTeacher, remembering
 from engine.question_answering.teacher_fit import check_teacher_fits
-from engine.question_answering.teacher_logits import OUTPUTS
 from engine.question_answering.trackers import Tracked
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
@@ -44,7 +43,9 @@ from engine.recipes.advice import in_epochs, other_length, warnings
 from engine.recipes.compose import compose
 from engine.recipes.modifiers import OneShotPruningModifier
 from engine.recipes.phases import phases
-from engine.recipes.support import samples_training_data
+from engine.recipes.problems import RecipeError
+from engine.recipes.refusals import OUTPUTS, refusals
+from engine.recipes.training_data import samples_training_data
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
@@ -108,6 +109,7 @@ def prepare(
     for remark in manager.remarks(model):
         say(remark)
     manager.prepare(model, 0.0, state=state)
+    manager.check(model, "disable" if arguments.data.one_shot else teacher)
     windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
     questions = inputs.questions() if _evaluates(arguments) else None
     _set_epochs(arguments, recipe, "num_train_epochs" in spec.arguments, say)
@@ -154,7 +156,10 @@ def _with_memory(teacher: Any, manager: SparsificationManager, windows: Windows 
 def _recipe(spec: RunSpec) -> Recipe | None:
     if spec.recipe is None:
         return None
-    return parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
+    recipe = parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
+    if found := refusals(recipe):
+        raise RecipeError(found)
+    return recipe
 
 
 def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool, say: Announcer) -> Path | None:

@@ -17,7 +17,8 @@ from engine.question_answering.model_checks import ModelFacts
 from engine.question_answering.problem import Problem
 from engine.recipes import Recipe, RecipeError, load_recipe
 from engine.recipes.advice import in_epochs, other_length, warnings
-from engine.recipes.support import samples_training_data, unsupported
+from engine.recipes.refusals import refusals
+from engine.recipes.training_data import samples_training_data
 from engine.runs.lock import probe
 from engine.runs.paths import runs_root
 
@@ -48,9 +49,8 @@ def check_recipe(arguments: Mapping[str, Any]) -> tuple[Recipe | None, list[Prob
         return None, [Problem("error", "recipe", str(problem)) for problem in error.problems]
     except UserError as error:
         return None, [Problem.of("recipe", error)]
-    if missing := unsupported(recipe):
-        message = f"the recipe uses {', '.join(missing)}, which the engine cannot run"
-        return recipe, [Problem("error", "recipe", message, "take it out of the recipe")]
+    if found := refusals(recipe):
+        return recipe, [Problem("error", "recipe", str(problem)) for problem in found]
     once = bool(arguments.get("one_shot"))
     said = [Problem("warning", "recipe", str(problem)) for problem in (recipe.notes if once else warnings(recipe))]
     if once:

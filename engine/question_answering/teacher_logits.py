@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-OUTPUTS = ("start_logits", "end_logits")
+from engine.recipes.refusals import OUTPUTS
 
 
 class TeacherLogits:

@@ -47,12 +47,14 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters one modifier (`index` in running order) acts on.
 
     `first` and `target`: the shares of zeros at its first update and when the run is over, None where it sets none.
-    `together`: one threshold for all of them. A modifier with several targets has a selection for each.
+    `held`: what is zero stays zero until the run is over. `together`: one threshold for all of them. A modifier with
+    several targets has a selection for each.
     """
 
     index: int
     modifier: str
     line: int
+    column: int = 0
     patterns: tuple[Pattern, ...]
     parameters: tuple[Selected, ...]
     weights: int
@@ -60,11 +62,18 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     together: bool = False
     first: float | None = None
     target: float | None = None
+    held: bool = False
 
     @property
     def sparsity(self) -> float | None:
         """The share of zeros now."""
         return None if self.zeros is None else self.zeros / max(self.weights, 1)
+
+    @property
+    def left(self) -> float | None:
+        """The share of zeros that this modifier leaves when the run is over; None where it leaves none or that is not
+        known."""
+        return self.sparsity if self.held else self.target
 
 
 class Quantized(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,9 @@ _CLASSES: list[type[Modifier]] = [
 MODIFIERS: dict[str, type[Modifier]] = {value.name: value for value in _CLASSES if value.__name__ == value.name}
 """Every modifier by its tag; `SchemeQuantizationModifier` shares the tag of `QuantizationModifier`."""
 
+OWN = frozenset({"OneShotPruningModifier"})
+"""Modifiers of this project's own: SparseML prunes in one step by other means, so nothing of it compares with them."""
+
 _TRAINED_INTEGERS = "quantize while training: QuantizationModifier with a start"
 
 REFUSED = {
@@ -64,13 +67,10 @@ def unknown_modifier(tag: str, further: Collection[str] = ()) -> tuple[str, str]
 
 
 def _near_modifier(name: str, further: Collection[str]) -> str:
-    """The nearest modifier, one that the engine runs before any other; what all names end with makes none near."""
-    from engine.recipes.support import SUPPORTED
-
+    """The nearest modifier; what all names end with makes none near."""
     stems = {known.removesuffix(_ENDING).lower(): known for known in (*further, *MODIFIERS)}
     stem = name.rstrip(":").lower().removesuffix(_ENDING.lower())[:100]
-    runs = {short for short, known in stems.items() if known in further or MODIFIERS[known] in SUPPORTED}
-    near = get_close_matches(stem, runs, n=1, cutoff=_NEAR) or get_close_matches(stem, stems, n=1, cutoff=_NEAR)
+    near = get_close_matches(stem, stems, n=1, cutoff=_NEAR)
     return f"did you mean {stems[near[0]]!r}?" if near else ""
 
 

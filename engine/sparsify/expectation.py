@@ -80,6 +80,7 @@ class Expectation:
         for selection in self.selections:
             yield from self._regrowing(selection)
             yield from self._unusual(selection)
+            yield from self._holding_nothing(selection)
         yield from self._unheld()
         yield from self._overlapping()
 
@@ -94,6 +95,19 @@ class Expectation:
                 f"{modifier.name} begins at a sparsity of {_percent(selection.first)}, but "
                 f"{_percent(selection.sparsity)} of its weights are zero already: {freed:,} zeros may grow again",
                 "set init_sparsity to __FROM_PARAM__",
+            )
+
+    def _holding_nothing(self, selection: Selection) -> Iterator[Finding]:
+        """A dense model where a sparse one was meant."""
+        modifier = self._modifier(selection)
+        if not isinstance(modifier, ConstantPruningModifier) or (selection.sparsity or 0.0) > SPARSE:
+            return
+        pruned = any(item.target for one in selection.parameters for item in self._holders[one.name])
+        if selection.zeros is not None and selection.weights and not pruned:
+            yield self._said(
+                selection.index,
+                f"{modifier.name} holds what is zero, but {_percent(selection.sparsity)} of its weights are",
+                "start from a sparse model, or prune by another modifier",
             )
 
     def _unusual(self, selection: Selection) -> Iterator[Finding]:
@@ -120,21 +134,22 @@ class Expectation:
 
     def _unheld(self) -> Iterator[Finding]:
         """Zeros that no mask holds, or only from some epoch on."""
-        since: dict[float, list[str]] = {}
+        since: dict[tuple[float, int], list[str]] = {}
         for name in self.prunable:
             if name in self.sizes and self.zeros and self.zeros.get(name, 0) > SPARSE * self.sizes[name]:
-                begin = min((self._modifier(item).begins for item in self._holders.get(name, [])), default=self.length)
-                since.setdefault(begin, []).append(name)
-        for begin, names in sorted(since.items()):
+                begins = [(self._modifier(item).begins, item.index) for item in self._holders.get(name, [])]
+                since.setdefault(min(begins, default=(self.length, -1)), []).append(name)
+        for (begin, index), names in sorted(since.items()):
             if begin > 0:
                 count = sum(self.zeros.get(name, 0) for name in names) if self.zeros else 0
-                yield self._lost(begin, names, count)
+                yield self._lost(begin, None if index < 0 else index, names, count)
 
-    def _lost(self, begin: float, names: Sequence[str], count: int) -> Finding:
+    def _lost(self, begin: float, index: int | None, names: Sequence[str], count: int) -> Finding:
+        """`index`: the first modifier that holds them, if any."""
         many = f" and {len(names) - 1} more parameters" if len(names) > 1 else ""
         until = f"until epoch {begin:g} " if begin < self.length else ""
         text = f"{until}nothing holds the {count:,} zeros of {names[0]}{many}: they grow again"
-        return Finding(level="warning", line=0, message=text, suggestion="add ConstantPruningModifier from epoch 0")
+        return self._said(index, text, "add ConstantPruningModifier from epoch 0")
 
     def _overlapping(self) -> Iterator[Finding]:
         pruning = [item for item in self.selections if item.target is not None]
@@ -162,8 +177,8 @@ class Expectation:
     def _modifier(self, selection: Selection) -> Modifier:
         return self.recipe.modifiers[selection.index]
 
-    def _said(self, index: int, message: str, suggestion: str) -> Finding:
-        line, column = self.recipe.lines[index], self.recipe.columns[index]
+    def _said(self, index: int | None, message: str, suggestion: str) -> Finding:
+        line, column = (0, 0) if index is None else (self.recipe.lines[index], self.recipe.columns[index])
         column = column if line else 0
         return Finding(level="warning", line=line, column=column, message=message, suggestion=suggestion)
 

@@ -83,8 +83,11 @@ def _quantized(model: nn.Module, selector: Selector) -> tuple[Quantized, ...]:
     """The modules with fake quantizers when all quantization modifiers have acted."""
     for index, modifier in enumerate(selector.recipe.modifiers):
         if isinstance(modifier, AnyQuantizationModifier):
+            behaviour = Quantization(modifier)
             try:
-                Quantization(modifier).convert(model)
+                behaviour.check(model, None)
+                if selector.starts(modifier):
+                    behaviour.convert(model)
             except UserError as error:
                 selector.say(index, "error", error.message, error.hint)
     tensors: dict[str, list[str]] = {}

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from engine.errors import UserError, plain
+from engine.recipes.problems import did_you_mean
 
 
 class LayerOutputs:
@@ -80,8 +81,9 @@ def named_layers(
         return {name: layer for name, layer in layers.items() if type(layer) in kinds}
     for name in names:
         if name not in layers:
+            near = did_you_mean(name, layers)
             raise UserError(
                 f"{modifier}: the {whose} has no layer {plain(name)}",
-                f"give full names of the {whose}'s layers in {whose}_layer_names",
+                plain(near) or f"give full names of the {whose}'s layers in {whose}_layer_names",
             )
     return {name: layers[name] for name in names}

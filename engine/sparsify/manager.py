@@ -12,13 +12,12 @@ from engine.errors import UserError
 from engine.recipes.clock import epoch_at
 from engine.recipes.modifiers import Modifier
 from engine.recipes.recipe import Recipe
-from engine.recipes.support import unsupported
 from engine.sparsify.behaviours import BEHAVIOURS, Behaviour, Moment, Training
 from engine.sparsify.behaviours.distillation import Distillation
 from engine.sparsify.behaviours.quantization import Quantization
 from engine.sparsify.behaviours.teacher import TaughtBehaviour
 from engine.sparsify.behaviours.training import LearningRate, LearningRateFunction, SetLearningRate
-from engine.sparsify.context import Change, LayerReport, LossParts, TrainingContext
+from engine.sparsify.context import Change, LayerReport, LossParts, Teacher, TrainingContext
 from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from engine.sparsify.report import layer_reports, overall_sparsity
 
@@ -31,19 +30,13 @@ class SparsificationManager:
     Order of calls: `prepare`, then optimizer and `initialize`, then for every step `loss`, backward, clipping,
     `before_optimizer_step`, the step, `after_optimizer_step`; at the end `finalize`. A resumed run gives the saved
     state to `prepare` and to `load_state_dict` after `initialize`. `sparseml_compatible` keeps behaviour of the
-    original that is known to be a defect. Raises `UserError` for a recipe with modifiers that have no behaviour.
+    original that is known to be a defect.
     """
 
     def __init__(self, recipe: Recipe | None, *, sparseml_compatible: bool = False) -> None:
         self.recipe = recipe
         self.sparseml_compatible = sparseml_compatible
         modifiers = [] if recipe is None else list(recipe.modifiers)
-        missing = [] if recipe is None else unsupported(recipe)
-        if missing:
-            raise UserError(
-                f"the recipe uses {', '.join(missing)}, which this version cannot run",
-                "remove the modifier from the recipe, or put a supported one in its place",
-            )
         self.behaviours = [self._behaviour(modifier) for modifier in modifiers]
         self.training: Training | None = None
         self.step = 0
@@ -66,6 +59,11 @@ class SparsificationManager:
     def remarks(self, model: nn.Module) -> list[str]:
         """What of the recipe does something else on `model` than its text says, in words."""
         return [remark for behaviour in self.behaviours for remark in behaviour.remarks(model)]
+
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        """Raise `UserError` for names in the recipe that `model`, prepared, or `teacher` does not have."""
+        for behaviour in self.behaviours:
+            behaviour.check(model, teacher)
 
     def initialize(self, model: nn.Module, optimizer: torch.optim.Optimizer, context: TrainingContext) -> None:
         """Meet model, optimizer and run. Raises `UserError` where the recipe does not fit them."""

@@ -28,19 +28,32 @@ def layer_reports(model: nn.Module, held: Held) -> list[LayerReport]:
 
 
 def overall_sparsity(held: Held) -> tuple[float | None, float | None]:
-    """Share of zeros and share aimed at, weighted by size, each parameter once. The target is None before the first
-    update and where masks have no target."""
-    rows = {name: (size, zeros, target) for name, size, zeros, target in _rows(held)}
-    total = sum(size for size, _, _ in rows.values())
+    """Share of zeros and share aimed at, weighted by size, each parameter once; what nothing is aimed at counts as it
+    is. The target is None before the first update and where no mask has a target."""
+    rows = _rows(held)
+    total = sum(size for _, size, _, _ in rows)
     if not total:
         return None, None
-    share = sum(zeros for _, zeros, _ in rows.values()) / total
-    targets = [(size, target) for size, _, target in rows.values() if target is not None]
-    aimed = sum(size * target for size, target in targets) / sum(size for size, _ in targets) if targets else None
-    return share, aimed
+    share = sum(zeros for _, _, zeros, _ in rows) / total
+    aims = [zeros if target is None else size * target for _, size, zeros, target in rows]
+    return share, None if all(target is None for _, _, _, target in rows) else sum(aims) / total
 
 
-def _rows(held: Held) -> Iterator[tuple[str, int, int, float | None]]:
+Row = tuple[str, int, int, float | None]
+"""Name, size, zeros and target of a parameter."""
+
+
+def _rows(held: Held) -> list[Row]:
+    """Each masked parameter once: where several masks hold it, the largest of their zeros and targets count."""
+    found: dict[str, Row] = {}
+    for name, size, zeros, target in _each(held):
+        _, _, most, highest = found.get(name, (name, size, 0, None))
+        aims = [aim for aim in (highest, target) if aim is not None]
+        found[name] = name, size, max(zeros, most), max(aims, default=None)
+    return list(found.values())
+
+
+def _each(held: Held) -> Iterator[Row]:
     for masking, targets in held:
         zeros = masking.zeros()
         sizes = [parameter.numel() for parameter in masking.parameters]

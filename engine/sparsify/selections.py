@@ -11,10 +11,16 @@ from torch import nn
 
 from engine.errors import UserError
 from engine.recipes.inspection import Finding, Pattern, Selected, Selection
-from engine.recipes.modifiers import LayerPruningModifier, Modifier
+from engine.recipes.modifiers import (
+    ConstantPruningModifier,
+    LayerPruningModifier,
+    Modifier,
+    PerLayerDistillationModifier,
+)
 from engine.recipes.recipe import Recipe
 from engine.recipes.timeline import Timeline, Track
 from engine.sparsify.behaviours import BEHAVIOURS
+from engine.sparsify.behaviours.layer_distillation import LayerDistillation
 from engine.sparsify.behaviours.layers import LayerPruning
 from engine.sparsify.behaviours.pruning import MaskingBehaviour
 from engine.sparsify.masks.create import check_mask
@@ -51,7 +57,19 @@ class Selector:
                 selection = self._selection(wanted, modifier, taken)
                 found.append(selection)
                 taken |= {parameter.name for parameter in selection.parameters}
+            if isinstance(modifier, PerLayerDistillationModifier):
+                found += self._distilled(index, modifier)
         return found
+
+    def _distilled(self, index: int, modifier: PerLayerDistillationModifier) -> Iterator[Selection]:
+        """The student's layers; the teacher is not known here."""
+        try:
+            layers = LayerDistillation(modifier).layers(self.model, "student")
+        except UserError as error:
+            self.say(index, "error", error.message, error.hint)
+            return
+        named = list(layers) if modifier.student_layer_names else []
+        yield self._of_layers(index, modifier, list(layers), named)
 
     def drop_layers(self, *, at_start: bool) -> Iterator[Selection]:
         """Take out the layers that are gone when training begins, or those that are gone when it is over."""
@@ -63,21 +81,33 @@ class Selector:
 
     def _dropped(self, index: int, modifier: LayerPruningModifier) -> Selection | None:
         behaviour = LayerPruning(modifier)
-        layers = behaviour.names(self.model)
-        inside = {layer: [item for item in self.model.named_parameters() if _is_in(item[0], layer)] for layer in layers}
         try:
-            behaviour.drop(self.model)
+            behaviour.check(self.model, None)
         except UserError as error:
             self.say(index, "error", error.message, error.hint)
             return None
-        patterns = tuple(Pattern(text=name, parameters=len(own), weights=_size(own)) for name, own in inside.items())
-        members = [item for own in inside.values() for item in own]
-        if not self._stays_dropped(modifier):
-            behaviour.restore(self.model)
-        return self._made(Wanted(index, tuple(layers)), modifier, patterns, members)
+        layers = behaviour.names(self.model)
+        selection = self._of_layers(index, modifier, layers, layers)
+        if self._lasts(modifier):
+            behaviour.drop(self.model)
+        return selection
 
-    def _stays_dropped(self, modifier: LayerPruningModifier) -> bool:
-        return modifier.end_epoch < 0 or modifier.end_epoch >= self.course.total_epochs
+    def _of_layers(self, index: int, modifier: Modifier, layers: Sequence[str], named: Sequence[str]) -> Selection:
+        """The parameters in `layers`, of which `named` are told one by one."""
+        inside = {layer: [item for item in self.model.named_parameters() if _is_in(item[0], layer)] for layer in layers}
+        patterns = tuple(
+            Pattern(text=name, parameters=len(inside[name]), weights=_size(inside[name])) for name in named
+        )
+        members = dict(item for own in inside.values() for item in own)
+        return self._made(Wanted(index, tuple(layers)), modifier, patterns, list(members.items()))
+
+    def starts(self, modifier: Modifier) -> bool:
+        """Whether the run is long enough for a modifier."""
+        return modifier.begins < self.course.total_epochs
+
+    def _lasts(self, modifier: Modifier) -> bool:
+        """Whether a modifier begins in the run and acts until it is over."""
+        return self.starts(modifier) and not 0 <= modifier.end_epoch < self.course.total_epochs
 
     def _wanted(self, index: int, modifier: Modifier) -> Iterator[Wanted]:
         own = [track for track in self.course.tracks if track.index == index and track.quantity == "sparsity"]
@@ -138,6 +168,7 @@ class Selector:
             index=wanted.index,
             modifier=modifier.name,
             line=self.recipe.lines[wanted.index],
+            column=self.recipe.columns[wanted.index],
             patterns=patterns,
             parameters=tuple(selected),
             weights=_size(parameters),
@@ -145,6 +176,7 @@ class Selector:
             together=bool(getattr(modifier, "global_sparsity", False)),
             first=wanted.first,
             target=wanted.last,
+            held=isinstance(modifier, ConstantPruningModifier) and self._lasts(modifier),
         )
 
     def say(self, index: int, level: str, message: str, suggestion: str = "") -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import click
 
 from engine.recipes import load_recipe
+from engine.recipes.problems import RecipeError
 from engine.recipes.recipe import Recipe
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.commands.recipe_check import check
 from sqa_tui.commands.recipe_options import recipe_args_option
 from sqa_tui.commands.recipe_preview import preview
+from sqa_tui.commands.recipe_problems import refuse
 
 
 @click.group()
@@ -21,13 +23,17 @@ def recipe() -> None:
 @click.argument("source")
 @recipe_args_option
 @json_option
-def show(source: str, recipe_args: str | None, as_json: bool) -> None:
+def show(source: str, recipe_args: str | None, as_json: bool) -> int:
     """Print SOURCE (a file or a stub) with its variables evaluated, in the format in which recipes are saved."""
-    loaded = load_recipe(source, recipe_args=recipe_args)
+    try:
+        loaded = load_recipe(source, recipe_args=recipe_args)
+    except RecipeError as error:
+        return refuse(source, error, as_json)
     if as_json:
         print_json(facts(loaded))
     else:
         click.echo(loaded.to_yaml(), nl=False)
+    return 0
 
 
 def facts(loaded: Recipe) -> dict[str, object]:

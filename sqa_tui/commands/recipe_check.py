@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-
 import click
 
 from engine.errors import EXIT_USAGE, plain
 from engine.recipes import load_recipe
-from engine.recipes.advice import remarks, warnings
+from engine.recipes.advice import in_epochs, remarks, warnings
 from engine.recipes.inspection import Inspection, inspect_model
-from engine.recipes.problems import Problem, RecipeError
+from engine.recipes.problems import RecipeError
 from engine.recipes.recipe import Recipe
-from engine.recipes.support import unsupported
+from engine.recipes.refusals import refusals
 from engine.zoo import resolve_model
 from sqa_tui.commands.output import json_option, print_json, print_table
 from sqa_tui.commands.recipe_model import print_inspection
 from sqa_tui.commands.recipe_options import epochs_option, recipe_args_option, steps_option
-
-
-@dataclass(frozen=True)
-class Said:
-    """A problem and how bad it is: error (a run would be refused), warning (perhaps not meant) or note."""
-
-    level: str
-    problem: Problem
+from sqa_tui.commands.recipe_problems import Said, plain_problems, print_problems, problem_line, refuse
 
 
 @click.command("check")
@@ -51,8 +41,8 @@ def check(
     try:
         loaded = load_recipe(source, recipe_args=recipe_args)
     except RecipeError as error:
-        return _broken(source, error, as_json)
-    found = [*_unsupported(loaded), *_advice(loaded, steps_per_epoch, epochs)]
+        return refuse(source, error, as_json)
+    found = [*(Said("error", problem) for problem in refusals(loaded)), *_advice(loaded, steps_per_epoch, epochs)]
     seen = None
     if model is not None:
         path = str(resolve_model(model))
@@ -61,29 +51,11 @@ def check(
     if as_json:
         print_json(_document(loaded, found, seen))
     else:
-        _print_recipe(loaded)
+        _print_recipe(loaded, epochs)
         if seen is not None:
             print_inspection(model or "", seen)
-        _print_problems(found)
+        print_problems(found)
     return EXIT_USAGE if any(said.level == "error" for said in found) else 0
-
-
-def _broken(source: str, error: RecipeError, as_json: bool) -> int:
-    """A recipe that cannot be read: all its problems, a line for each."""
-    found = [Said("error", problem) for problem in error.problems]
-    if as_json:
-        print_json({"source": source, "problems": [_plain_problem(said) for said in found]})
-    else:
-        _print_problems(found)
-    return EXIT_USAGE
-
-
-def _unsupported(recipe: Recipe) -> list[Said]:
-    missing = unsupported(recipe)
-    if not missing:
-        return []
-    message = f"the recipe uses {', '.join(missing)}, which the engine cannot run"
-    return [Said("error", Problem("", 0, 0, message, "take it out of the recipe"))]
 
 
 def _advice(recipe: Recipe, steps_per_epoch: int | None, epochs: float | None) -> list[Said]:
@@ -98,11 +70,11 @@ def _about_model(recipe: Recipe, seen: Inspection) -> list[Said]:
     return [Said(item.level, item.problem(recipe)) for item in seen.findings]
 
 
-def _print_recipe(recipe: Recipe) -> None:
-    length = f"{recipe.max_epochs} epochs" if recipe.max_epochs > 0 else "a length that the run decides"
-    click.echo(
-        f"{plain(recipe.source)}: {len(recipe.modifiers)} modifiers over {length}, in the order in which they run"
-    )
+def _print_recipe(recipe: Recipe, epochs: float | None) -> None:
+    length = in_epochs(recipe.max_epochs) if recipe.max_epochs > 0 else "a length that the run decides"
+    run = f", for a run of {epochs:g}" if epochs is not None and epochs != recipe.max_epochs else ""
+    count = f"{len(recipe.modifiers)} modifier{'' if len(recipe.modifiers) == 1 else 's'}"
+    click.echo(f"{plain(recipe.source)}: {count} over {length}{run}, in the order in which they run")
     rows = [
         [str(line or ""), modifier.name, _epochs(modifier.start_epoch, modifier.end_epoch)]
         for modifier, line in zip(recipe.modifiers, recipe.lines, strict=True)
@@ -115,30 +87,6 @@ def _epochs(start: float, end: float) -> str:
     return f"{begin} → {end:g}" if end >= 0 else f"{begin} →"
 
 
-_ORDER = ("note", "warning", "error")
-
-
-def _print_problems(found: Iterable[Said]) -> None:
-    """On stderr, a line for each, the worst last: that is what stays in sight."""
-    for said in sorted(found, key=lambda said: _ORDER.index(said.level)):
-        click.echo(f"{said.level}: {_line(said.problem)}", err=True)
-
-
-def _line(problem: Problem) -> str:
-    return plain(str(problem) if problem.file else f"{problem.message} ({problem.suggestion})")
-
-
-def _plain_problem(said: Said) -> dict[str, object]:
-    problem = said.problem
-    return {
-        "level": said.level,
-        "line": problem.line,
-        "column": problem.column,
-        "message": problem.message,
-        "suggestion": problem.suggestion,
-    }
-
-
 def _document(recipe: Recipe, found: list[Said], seen: Inspection | None) -> dict[str, object]:
     modifiers = [
         {"name": item.name, "line": line, "start_epoch": item.start_epoch, "end_epoch": item.end_epoch}
@@ -148,8 +96,7 @@ def _document(recipe: Recipe, found: list[Said], seen: Inspection | None) -> dic
         "source": recipe.source,
         "epochs": recipe.max_epochs,
         "modifiers": modifiers,
-        "unsupported": unsupported(recipe),
-        "warnings": [_line(said.problem) for said in found if said.level == "warning"],
-        "problems": [_plain_problem(said) for said in found],
+        "warnings": [problem_line(said.problem) for said in found if said.level == "warning"],
+        "problems": plain_problems(found),
     }
     return document if seen is None else {**document, "model": seen}

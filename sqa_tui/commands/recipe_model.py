@@ -66,7 +66,7 @@ def _selection(selection: Selection) -> Iterator[Row]:
     where = f" (line {selection.line})" if selection.line else ""
     how = ", one threshold" if selection.together else ""
     name, count = f"{selection.modifier}{where}{how}", str(len(selection.parameters))
-    yield name, count, f"{selection.weights:,}", percent(selection.sparsity), percent(selection.target)
+    yield name, count, f"{selection.weights:,}", percent(selection.sparsity), percent(selection.left)
     for pattern in selection.patterns:
         yield f"· {plain(pattern.text)}", str(pattern.parameters), f"{pattern.weights:,}", "", ""
 

@@ -13,11 +13,13 @@ from rich.text import Text
 from engine.errors import UserError, plain
 from engine.recipes import load_recipe
 from engine.recipes.clock import NOMINAL_STEPS
+from engine.recipes.problems import RecipeError
 from engine.recipes.recipe import Recipe
 from engine.recipes.schedule import EVERY_STEP, frequency
 from engine.recipes.timeline import Series, Timeline, timeline
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.commands.recipe_options import epochs_option, recipe_args_option, steps_option
+from sqa_tui.commands.recipe_problems import refuse
 
 USUAL_WIDTH = 80
 """Cells of a line where the output is no terminal."""
@@ -47,23 +49,27 @@ def preview(
     height: int,
     every_step: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Draw what SOURCE (a file or a stub) does over its epochs: sparsity, learning rate, quantization, teacher.
 
     --json prints the same as series: a value holds from its step until the next. `sparsity` there is null where it
     depends on the sizes of the parameters: they have several courses, which are among the tracks.
     """
-    loaded = load_recipe(source, recipe_args=recipe_args)
+    try:
+        loaded = load_recipe(source, recipe_args=recipe_args)
+    except RecipeError as error:
+        return refuse(source, error, as_json)
     course = _course(loaded, steps_per_epoch or NOMINAL_STEPS, epochs, every_step)
     if as_json:
         print_json(_document(loaded, course))
-        return
+        return 0
     console = _console(width)
     console.print(Text(plain(loaded.source)), no_wrap=True, overflow="ellipsis")
     for line in _charts(loaded, course, console.width, height):
         console.print(line, no_wrap=True, crop=True, overflow="ignore")
     for text in _words(loaded, course, steps_per_epoch is None):
         console.print(Text(plain(text)))
+    return 0
 
 
 def _course(recipe: Recipe, steps_per_epoch: int, epochs: float | None, every_step: bool) -> Timeline:

@@ -13,7 +13,6 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertForQuestionAnswering
 
 from engine.recipes import load_recipe
-from engine.recipes.support import unsupported
 from engine.sparsify.manager import SparsificationManager
 from engine.sparsify.quantization.fake_quantizer import FakeQuantizer, fake_quantizers
 from engine.sparsify.quantization.names import own_name
@@ -109,7 +108,3 @@ def test_names_of_the_original_lead_to_every_own_name(case: dict[str, Any]) -> N
     ours = set(_converted(case).state_dict())
     assert ours <= theirs
     assert {name.rsplit(".", 1)[1] for name in theirs - ours} <= {"eps", "position_ids", "token_type_ids"}
-
-
-def test_no_case_is_left_out() -> None:
-    assert not [case["id"] for case in DATA["cases"] if unsupported(load_recipe(case["recipe"]))]

@@ -16,7 +16,7 @@ from engine.recipes.modifiers import (
     QuantizationModifier,
     SchemeQuantizationModifier,
 )
-from engine.recipes.support import unsupported
+from engine.recipes.refusals import refusals
 from engine.zoo import list_entries
 
 DATA = Path(__file__).parents[1] / "data" / "recipes"
@@ -283,7 +283,7 @@ def test_every_bundled_recipe_loads_by_its_stub_and_can_be_run() -> None:
     loaded = [load_recipe(stub) for stub in stubs]
     assert [recipe.source for recipe in loaded] == stubs
     assert stubs
-    assert [recipe.source for recipe in loaded if recipe.notes or unsupported(recipe)] == []
+    assert [recipe.source for recipe in loaded if recipe.notes or refusals(recipe)] == []
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from engine.recipes.advice import warnings
 from engine.recipes.compose import compose
 from engine.recipes.modifiers import OneShotPruningModifier
 from engine.recipes.phases import phases
-from engine.recipes.support import samples_training_data
 from engine.recipes.timeline import timeline
+from engine.recipes.training_data import samples_training_data
 
 STAGE = "sparsity_stage:\n  run_type: oneshot\n  sparsity_modifiers:\n"
 

@@ -12,8 +12,8 @@ from transformers import BertConfig, BertForQuestionAnswering
 
 from engine.errors import UserError
 from engine.recipes import load_recipe
-from engine.recipes.modifiers import MagnitudePruningModifier
-from engine.recipes.support import SUPPORTED, unsupported
+from engine.recipes.modifiers import SchemeQuantizationModifier
+from engine.recipes.registry import MODIFIERS
 from engine.sparsify.behaviours import BEHAVIOURS
 from engine.sparsify.context import Teacher, TrainingContext
 from engine.sparsify.manager import SparsificationManager
@@ -259,16 +259,8 @@ def test_frozen_observers_and_evaluation_keep_scales() -> None:
     assert scales() == frozen
 
 
-def test_every_supported_modifier_has_a_behaviour_and_no_other() -> None:
-    assert set(BEHAVIOURS) == set(SUPPORTED)
-
-
-def test_modifier_without_behaviour_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.recipes.support.SUPPORTED", SUPPORTED - {MagnitudePruningModifier})
-    recipe = load_recipe(PRUNING)
-    assert unsupported(recipe) == ["MagnitudePruningModifier"]
-    with pytest.raises(UserError, match="MagnitudePruningModifier"):
-        SparsificationManager(recipe)
+def test_every_modifier_has_a_behaviour_and_nothing_else_has() -> None:
+    assert set(BEHAVIOURS) == {*MODIFIERS.values(), SchemeQuantizationModifier}
 
 
 def test_without_a_recipe_nothing_happens() -> None:

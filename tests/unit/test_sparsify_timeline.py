@@ -13,7 +13,7 @@ from torch import nn
 from engine.recipes import Recipe, parse_recipe
 from engine.recipes.clock import epoch_at
 from engine.recipes.modifiers import ConstantPruningModifier
-from engine.recipes.support import SUPPORTED
+from engine.recipes.registry import MODIFIERS
 from engine.recipes.timeline import Timeline, timeline
 from engine.sparsify.behaviours.layers import PassThrough
 from engine.sparsify.behaviours.pruning import MaskingBehaviour
@@ -148,9 +148,7 @@ class Run:
 @pytest.mark.parametrize("steps_per_epoch", [1, 3, 10])
 def test_a_timeline_says_what_a_training_does(steps_per_epoch: int, compatible: bool) -> None:
     recipe = parse_recipe(RECIPE)
-    assert {type(modifier) for modifier in recipe.modifiers} >= {
-        modifier for modifier in SUPPORTED if modifier.implementation != "scheme"
-    }
+    assert {modifier.name for modifier in recipe.modifiers} == set(MODIFIERS)
     run = Run(recipe, steps_per_epoch, compatible)
     course = timeline(recipe, steps_per_epoch, run.total, sparseml_compatible=compatible)
     for step in range(run.total):

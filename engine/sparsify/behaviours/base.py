@@ -11,7 +11,7 @@ from torch import nn
 
 from engine.recipes.modifiers import Modifier
 from engine.recipes.schedule import UpdateSchedule
-from engine.sparsify.context import Change, LossParts, TrainingContext
+from engine.sparsify.context import Change, LossParts, Teacher, TrainingContext
 from engine.sparsify.masking import Masking
 
 AnyModifier = TypeVar("AnyModifier", bound=Modifier)
@@ -55,6 +55,9 @@ class Behaviour(Generic[AnyModifier]):
     def remarks(self, model: nn.Module) -> list[str]:
         """What is worth saying before a run, about this modifier and `model`."""
         return []
+
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        """Raise `UserError` where this modifier names what `model` or `teacher` (None: not known) does not have."""
 
     def initialize(self, training: Training) -> None:
         """Meet the run; nothing is changed yet."""

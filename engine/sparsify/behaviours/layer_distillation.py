@@ -12,7 +12,7 @@ from engine.errors import UserError, plain
 from engine.recipes.modifiers import PerLayerDistillationModifier
 from engine.sparsify.behaviours.base import Moment, Training, behaviour_of
 from engine.sparsify.behaviours.teacher import TaughtBehaviour
-from engine.sparsify.context import LossParts
+from engine.sparsify.context import LossParts, Teacher
 from engine.sparsify.distillation_loss import feature_distance
 from engine.sparsify.layer_outputs import LayerOutputs, first_tensor, named_layers
 from engine.sparsify.projections import Projections
@@ -30,20 +30,27 @@ class LayerDistillation(TaughtBehaviour[PerLayerDistillationModifier]):
     are first projected to the teacher's size if `project_features` says so.
     """
 
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        if teacher is None:
+            self.layers(model, "student")
+        elif teacher != "disable":
+            self._paired(model, teacher)
+
     def initialize(self, training: Training) -> None:
         super().initialize(training)
         self.projections = Projections(training.optimizer)
         self.pairs: list[tuple[str, str]] = []
-        students = {} if self.disabled else self._students(training)
+        students: dict[str, nn.Module] = {}
+        if not self.disabled:
+            students, self.pairs = self._paired(training.model, training.context.teacher)
         self.listener = LayerOutputs(students, with_gradients=True)
         if self.sparseml_compatible and not self.disabled:
             self.teacher()  # the original takes its copy of the student at once
 
-    def _students(self, training: Training) -> dict[str, nn.Module]:
-        """The student's layers, after they were paired with the teacher's."""
-        teacher = training.context.teacher
-        students = self._layers(training.model, "student")
-        teachers = self._layers(teacher if isinstance(teacher, nn.Module) else training.model, "teacher")
+    def _paired(self, model: nn.Module, teacher: Teacher) -> tuple[dict[str, nn.Module], list[tuple[str, str]]]:
+        """The student's layers, and which of the teacher's belongs to each."""
+        students = self.layers(model, "student")
+        teachers = self.layers(teacher if isinstance(teacher, nn.Module) else model, "teacher")
         modifier = self.modifier
         first, second = modifier.student_layer_names or (*students,), modifier.teacher_layer_names or (*teachers,)
         if len(first) != len(second):
@@ -51,10 +58,10 @@ class LayerDistillation(TaughtBehaviour[PerLayerDistillationModifier]):
                 f"{modifier.name}: the student has {len(first)} layers to distil, the teacher {len(second)}",
                 "give student_layer_names and teacher_layer_names",
             )
-        self.pairs = list(zip(first, second, strict=True))
-        return students
+        return students, list(zip(first, second, strict=True))
 
-    def _layers(self, model: nn.Module, whose: str) -> dict[str, nn.Module]:
+    def layers(self, model: nn.Module, whose: str) -> dict[str, nn.Module]:
+        """The layers of the student or the teacher that take part. Raises `UserError` for names it does not have."""
         names = getattr(self.modifier, f"{whose}_layer_names")
         layers = named_layers(model, names, DISTILLED, whose=whose, modifier=self.modifier.name)
         if not layers:

@@ -11,6 +11,7 @@ from torch import nn
 from engine.errors import UserError, plain
 from engine.recipes.modifiers import LayerPruningModifier
 from engine.sparsify.behaviours.base import Behaviour, Moment, behaviour_of
+from engine.sparsify.context import Teacher
 from engine.sparsify.parameters import ALL, ALL_PRUNABLE, PRUNABLE_LAYERS
 
 
@@ -59,17 +60,21 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
             self.drop(model)
             self.from_the_start = True
 
-    def drop(self, model: nn.Module) -> None:
-        """Replace the layers, once. Raises `UserError` for a name the model does not have."""
-        if self.dropped:
-            return
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
         modules = dict(model.named_modules())
         for name in self.names(model):
             if name not in modules:
                 raise UserError(
                     f"{self.modifier.name}: the model has no layer {plain(name)}", "name modules in full in `layers`"
                 )
-            self.dropped[name] = modules[name]
+
+    def drop(self, model: nn.Module) -> None:
+        """Replace the layers, once. Raises `UserError` for a name the model does not have."""
+        if self.dropped:
+            return
+        self.check(model, None)
+        modules = dict(model.named_modules())
+        self.dropped = {name: modules[name] for name in self.names(model)}
         for name, layer in self.dropped.items():
             model.set_submodule(name, PassThrough(layer))
             # Nobody clears these gradients from now on, and the optimizer would follow them at every step.

@@ -48,7 +48,7 @@ class OneShotPruning(MaskingBehaviour[OneShotPruningModifier]):
         if moment.starts:
             self._prune(moment)
         if moment.ends:
-            self.masking.release()
+            self.let_go()
 
     def _prune(self, moment: Moment) -> None:
         modifier, masks = self.modifier, dict[str, torch.Tensor]()

@@ -5,21 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch import nn
 
 from engine.errors import UserError, plain
 from engine.recipes.interpolation import moved_share_at
 from engine.recipes.modifiers import GradualParamModifier, SetParamModifier
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
-from engine.sparsify.parameters import select_parameters
+from engine.sparsify.context import Teacher
+from engine.sparsify.parameters import NamedParameters, select_parameters
 
 
 class ParameterSetting(Behaviour[AnyModifier]):
     """Puts values into the parameters that are meant."""
 
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        self.selected(model)
+
     def initialize(self, training: Training) -> None:
         super().initialize(training)
-        self.parameters = select_parameters(
-            training.model,
+        self.parameters = self.selected(training.model)
+
+    def selected(self, model: nn.Module) -> NamedParameters:
+        """The parameters that are set."""
+        return select_parameters(
+            model,
             self.modifier.params,  # type: ignore[attr-defined]
             modifier=self.modifier.name,
             strict=self.modifier.params_strict,  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from engine.recipes.modifiers import (
     MagnitudePruningModifier,
 )
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
+from engine.sparsify.context import Teacher
 from engine.sparsify.masking import Masking, count_zeros
 from engine.sparsify.masks import Magnitudes, create_masks
 from engine.sparsify.parameters import NamedParameters, select_parameters
@@ -39,6 +40,9 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
         self.masking = Masking([])
         self.applied: list[float | None] = []
 
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        self.selected(model)
+
     def initialize(self, training: Training) -> None:
         super().initialize(training)
         self.masking = Masking(self.selected(training.model))
@@ -47,6 +51,11 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
     def selected(self, model: nn.Module) -> NamedParameters:
         """The parameters that are masked."""
         return select_parameters(model, self.modifier.params, modifier=self.modifier.name)  # type: ignore[attr-defined]
+
+    def let_go(self) -> None:
+        """Hold the masks no longer: the weights grow again."""
+        self.masking.release()
+        self.applied = [None if target is None else 0.0 for target in self.applied]
 
     def after_step(self) -> None:
         self.masking.apply()
@@ -90,7 +99,7 @@ class ScoredPruning(MaskingBehaviour[Scored], ABC):
     def update(self, moment: Moment) -> None:
         self.prune(moment, self.targets(moment.epoch))
         if moment.ends and not self.modifier.leave_enabled:
-            self.masking.release()
+            self.let_go()
 
     @torch.no_grad()
     def prune(self, moment: Moment, targets: list[float]) -> None:
@@ -198,7 +207,7 @@ class ConstantPruning(MaskingBehaviour[ConstantPruningModifier]):
         if not self.masking.active or count_zeros(self.masking.parameters) != self.masking.held:
             self.masking.hold([parameter != 0.0 for parameter in self.masking.parameters])
         if moment.ends:
-            self.masking.release()
+            self.let_go()
 
 
 def _range(targets: list[float]) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 from engine.errors import UserError
 from engine.recipes.modifiers import AnyQuantizationModifier, QuantizationModifier, SchemeQuantizationModifier
 from engine.sparsify.behaviours.base import Behaviour, Moment, Training, behaviour_of
+from engine.sparsify.context import Teacher
 from engine.sparsify.quantization.by_scheme import PlacementByScheme
 from engine.sparsify.quantization.by_submodules import PlacementBySubmodules
 from engine.sparsify.quantization.calibration import calibrate
@@ -39,6 +40,9 @@ class Quantization(Behaviour[AnyQuantizationModifier]):
         if epoch >= self.modifier.begins:
             self.convert(model)
             self.waits = True
+
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        self.placement.check(model)
 
     def initialize(self, training: Training) -> None:
         super().initialize(training)

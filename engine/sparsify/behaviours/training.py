@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from torch import nn
+
 from engine.errors import UserError
 from engine.recipes.learning_rate import learning_rate_at
 from engine.recipes.modifiers import (
@@ -19,7 +21,8 @@ from engine.recipes.modifiers import (
 )
 from engine.recipes.stepped_rate import stepped_learning_rate_at
 from engine.sparsify.behaviours.base import Behaviour, Moment, Training, behaviour_of
-from engine.sparsify.parameters import select_parameters
+from engine.sparsify.context import Teacher
+from engine.sparsify.parameters import NamedParameters, select_parameters
 
 
 @behaviour_of(EpochRangeModifier, SparsificationLoggingModifier)
@@ -76,17 +79,18 @@ class SetWeightDecay(Behaviour[SetWeightDecayModifier]):
 class TrainableParams(Behaviour[TrainableParamsModifier]):
     """Freezes or frees parameters from the start to the end."""
 
+    def check(self, model: nn.Module, teacher: Teacher) -> None:
+        self.selected(model)
+
     def initialize(self, training: Training) -> None:
         super().initialize(training)
-        self.parameters = dict(
-            select_parameters(
-                training.model,
-                self.modifier.params,
-                modifier=self.modifier.name,
-                strict=self.modifier.params_strict,
-            )
-        )
+        self.parameters = dict(self.selected(training.model))
         self.before: dict[str, bool] = {}
+
+    def selected(self, model: nn.Module) -> NamedParameters:
+        """The parameters that are made trainable or frozen."""
+        strict = self.modifier.params_strict
+        return select_parameters(model, self.modifier.params, modifier=self.modifier.name, strict=strict)
 
     def update(self, moment: Moment) -> None:
         if moment.starts:
