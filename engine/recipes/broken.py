@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 import yaml
 
+BROKEN = "broken YAML: "
+"""How every message begins that says where text is no YAML."""
+
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _BREAKS = str.maketrans({"\x85": " ", "\u2028": " ", "\u2029": " "})
 """Line breaks of YAML 1.1 that are none in 1.2, nor in editors."""
@@ -22,12 +25,21 @@ _SUGGESTIONS = {
     "expected ',' or ']'": "close the list with ]",
     "expected ',' or '}'": "close the mapping with }",
     "unexpected end of stream": "close the quotes",
+    "<document start>": "a line is 'name: value' or '- value'",
+    "found a tab character": "use spaces",
 }
 
 
 class BrokenError(Exception):
     """Text that cannot be read from `line` on; `about`: the name that is missing, `final`: the rest need not be
-    tried."""
+    tried.
+
+    Where the text is no YAML, `began` is the line where that begins which was being read, and `seen` the one where
+    it could not be read on; 0 for what YAML allows and a recipe does not.
+    """
+
+    began = 0
+    seen = 0
 
     def __init__(self, message: str, line: int = 0, column: int = 0, *, about: str = "", final: bool = False) -> None:
         super().__init__(message)
@@ -42,13 +54,15 @@ class BrokenError(Exception):
 def broken(error: yaml.YAMLError) -> BrokenError:
     """What a YAML parser says, at the place to look at."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        return BrokenError(f"broken YAML: {str(error).splitlines()[0]}")
+        return BrokenError(f"{BROKEN}{str(error).splitlines()[0]}")
     problem, context = error.problem_mark, error.context_mark
     mark = problem or context
     if problem and context and context.line < problem.line and any(word in str(error.context) for word in _BEGUN):
         mark = context
-    said = f"broken YAML: {error.problem}{f' ({error.context})' if error.context else ''}"
-    return BrokenError(said, mark.line + 1, mark.column + 1) if mark else BrokenError(said)
+    said = f"{BROKEN}{error.problem}{f' ({error.context})' if error.context else ''}"
+    slip = BrokenError(said, mark.line + 1, mark.column + 1) if mark else BrokenError(said)
+    slip.began, slip.seen = (context.line + 1 if context else 0), (problem.line + 1 if problem else slip.line)
+    return slip
 
 
 def with_line_breaks(text: str) -> str:

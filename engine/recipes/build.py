@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import UserError
+from engine.recipes.meant import glued_name
 from engine.recipes.modifiers import Modifier
-from engine.recipes.modifiers.base import kinds, read_fields, required
+from engine.recipes.modifiers.base import FieldFault, kinds, read_fields, required
 from engine.recipes.newer.translate import translate
 from engine.recipes.nodes import Node
+from engine.recipes.origin import origin
 from engine.recipes.reader import UNREADABLE, Reader
 from engine.recipes.registry import IGNORED_FIELDS, find_modifier, unknown_field, unknown_modifier
 from engine.recipes.variables import Scope
@@ -28,7 +30,8 @@ class Placed:
 def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
     """Build the modifier a node describes; None, with the problems noted, where that cannot be done."""
     if node.shape == "list" or (node.shape == "scalar" and node.value not in (None, "")):
-        reader.problem(node, f"{node.tag.lstrip('!')} must be followed by its fields, one on a line")
+        hint = "put a space after the colon" if glued_name(node.value) else ""
+        reader.problem(node, f"{node.tag.lstrip('!')} must be followed by its fields, one on a line", hint)
         return None
     before = reader.noted
     fields: Fields = {str(key.value): (key, value) for key, value in reader.fields(node)}
@@ -36,9 +39,9 @@ def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
     if written is None:
         return None
     read = _read(reader, written, scope)
-    if _missing(reader, written) or reader.noted > before:
+    if _missing(reader, written, scope) or reader.noted > before:
         return None
-    return _built(reader, written, read)
+    return _built(reader, written, read, scope)
 
 
 def _as_written(reader: Reader, node: Node, fields: Fields) -> Written | None:
@@ -46,11 +49,14 @@ def _as_written(reader: Reader, node: Node, fields: Fields) -> Written | None:
     if modifier is None:
         reader.problem(node, *unknown_modifier(node.tag))
         return None
+    meant: set[str] = set()
     for name, (key, _) in fields.items():
         if name not in kinds(modifier) and name not in IGNORED_FIELDS:
-            reader.problem(key, *unknown_field(name, modifier))
+            message, suggestion, near = unknown_field(name, modifier)
+            reader.problem(key, message, suggestion)
+            meant.add(near)
     known = {name: pair for name, pair in fields.items() if name in kinds(modifier)}
-    return Written(node, modifier.name, modifier, known)
+    return Written(node, modifier.name, modifier, known, given=frozenset(meant))
 
 
 def _read(reader: Reader, written: Written, scope: Scope) -> dict[str, Any]:
@@ -63,26 +69,35 @@ def _read(reader: Reader, written: Written, scope: Scope) -> dict[str, Any]:
             values[name] = value
     read, wrong = read_fields(written.modifier, values)
     for fault in wrong:
-        place = written.place(fault.field, fault.at)
-        reader.problem(place, f"{written.word(fault.field)} of {written.name} {fault.message}")
+        _note(reader, written, scope, fault)
     return read
 
 
-def _missing(reader: Reader, written: Written) -> bool:
+def _note(reader: Reader, written: Written, scope: Scope, fault: FieldFault) -> None:
+    """Note what is wrong with a field, and the variables it comes from."""
+    place = written.place(fault.field, fault.at)
+    message = f"{written.word(fault.field)} of {written.name} {fault.message}{origin(place, scope)}"
+    reader.problem(place, message, fault.suggestion)
+
+
+def _missing(reader: Reader, written: Written, scope: Scope) -> bool:
     """Whether fields that are needed are not there; those that may stand in broken lines are not complained about."""
     missing = [name for name in required(written.modifier) if name not in written.fields]
     words = [written.word(name) for name in missing]
     said = [word for word in words if word not in reader.unread and word not in written.given]
     if said:
-        reader.problem(written.node, f"{written.name} needs {', '.join(said)}")
+        outside = next((place for word in said if (place := scope.key(word))), None)
+        hint = f"line {outside.line} is not indented below it" if outside else ""
+        reader.problem(written.node, f"{written.name} needs {', '.join(said)}", hint)
     return bool(missing)
 
 
-def _built(reader: Reader, written: Written, read: dict[str, Any]) -> Placed | None:
+def _built(reader: Reader, written: Written, read: dict[str, Any], scope: Scope) -> Placed | None:
+    if any(written.word(name) in reader.unread for name in kinds(written.modifier) if name not in written.fields):
+        return None
     faults = list(written.modifier.unchecked(read).faults())
     for fault in faults:
-        place = written.place(fault.field, fault.at)
-        reader.problem(place, f"{written.word(fault.field)} of {written.name} {fault.message}")
+        _note(reader, written, scope, fault)
     try:
         return None if faults else Placed(written.modifier(**read), written.node.line, written.node.column)
     except UserError as error:

@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.recipes.meant import CALL, call_advice, meant_number
+
 LONGEST = 1000
 MOST_NODES = 300
 MOST_BITS = 1024
@@ -20,7 +22,11 @@ Numeric = int | float
 
 
 class ExpressionError(ValueError):
-    """An expression that has no value; the text says why."""
+    """An expression that has no value; the text says why, `suggestion` what may be meant."""
+
+    def __init__(self, text: str, suggestion: str = "") -> None:
+        super().__init__(text)
+        self.suggestion = suggestion
 
 
 class UnknownNameError(ExpressionError):
@@ -37,12 +43,13 @@ class AlreadyNotedError(ExpressionError):
 
 def expression_in(value: object) -> str | None:
     """What is inside ``eval(...)``, or None where the value is no expression."""
-    if isinstance(value, str) and value.startswith("eval(") and value.endswith(")"):
-        return value[5:-1].strip()
+    if isinstance(value, str) and value.startswith(CALL) and value.endswith(")"):
+        return value[len(CALL) : -1].strip()
     return None
 
 
 _ALLOWED = re.compile(r"[\w\s.+\-*/%(),=]*\Z")
+_CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _BEGINS_NUMBER = re.compile(r"(?<![\w.])\.?[0-9]")
 _NUMBER = re.compile(
     r"0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9_]+)?"
@@ -60,7 +67,7 @@ _UNARY: Mapping[type[ast.unaryop], Callable[[Any], Any]] = {
     ast.USub: lambda value: -value,
     ast.UAdd: lambda value: +value,
 }
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs,
     "float": float,
     "int": int,
@@ -68,6 +75,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": min,
     "round": round,
 }
+_ONLY = f"expression may call only {', '.join(FUNCTIONS)}"
 
 
 def parse_expression(text: str) -> ast.expr:
@@ -75,6 +83,8 @@ def parse_expression(text: str) -> ast.expr:
     if len(text) > LONGEST:
         raise ExpressionError(f"expression is longer than {LONGEST} characters")
     if not _ALLOWED.match(text) or _has_glued_number(text):
+        if any(name not in FUNCTIONS for name in _CALLED.findall(text)):
+            raise ExpressionError(_ONLY)
         raise ExpressionError("expression holds more than numbers, names, + - * / // ** % and brackets")
     try:
         tree = ast.parse(text, mode="eval").body
@@ -131,7 +141,9 @@ def _constant(tree: ast.Constant) -> Numeric:
 def _variable(name: str, value: Any) -> Numeric:
     if isinstance(value, int | float):
         return value
-    raise ExpressionError(f"variable '{name}' is no number, so it cannot be used in arithmetic")
+    meant = meant_number(value)
+    advice = call_advice(value) if meant is None else f"did you mean {meant:g}?"
+    raise ExpressionError(f"variable '{name}' is no number, so it cannot be used in arithmetic", advice)
 
 
 def _operate(symbol: ast.operator, left: Numeric, right: Numeric) -> Numeric:
@@ -149,13 +161,13 @@ def _power(base: Numeric, exponent: Numeric) -> Any:
 
 
 def _call(tree: ast.Call, lookup: Callable[[str], Any]) -> Numeric:
-    if not isinstance(tree.func, ast.Name) or tree.func.id not in _FUNCTIONS:
-        raise ExpressionError(f"expression may call only {', '.join(_FUNCTIONS)}")
+    if not isinstance(tree.func, ast.Name) or tree.func.id not in FUNCTIONS:
+        raise ExpressionError(_ONLY)
     arguments = [_value(argument, lookup) for argument in tree.args]
     named = {keyword.arg or "**": _value(keyword.value, lookup) for keyword in tree.keywords}
     if tree.func.id == "round" and any(abs(digits) > 30 for digits in [*arguments[1:], *named.values()]):
         raise ExpressionError("round cannot keep more than 30 digits")
-    return _number(_FUNCTIONS[tree.func.id](*arguments, **named))
+    return _number(FUNCTIONS[tree.func.id](*arguments, **named))
 
 
 def _number(value: Any) -> Any:

@@ -46,6 +46,12 @@ class RecipeError(UserError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The nearest of the known words as a question, or nothing where none is near."""
+    near = nearest(word, known)
+    return f"did you mean {near!r}?" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words, or nothing where none is near."""
     wanted = word.lower()[:100]
     if isinstance(known, Sized) and len(known) > MOST_KNOWN:
         return ""
@@ -54,4 +60,4 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
         alike = [choice for choice in words if choice[:3] == wanted[:3] and abs(len(choice) - len(wanted)) < 3]
         words = {choice: words[choice] for choice in alike[:MOST_COMPARED]}
     near = get_close_matches(wanted, list(words), n=1, cutoff=0.6)
-    return f"did you mean {words[near[0]]!r}?" if near else ""
+    return words[near[0]] if near else ""

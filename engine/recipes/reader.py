@@ -105,7 +105,7 @@ class Reader:
             else:
                 self.problem(node, str(error), did_you_mean(error.name, scope.names()))
         except ExpressionError as error:
-            self.problem(node, str(error))
+            self.problem(node, str(error), error.suggestion)
         finally:
             self.level -= depth + 1
         return UNREADABLE

@@ -6,10 +6,11 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from engine.recipes import modifiers as described
+from engine.recipes.meant import glued_name
 from engine.recipes.modifiers import Modifier, QuantizationModifier, SchemeQuantizationModifier
 from engine.recipes.modifiers.base import kinds
 from engine.recipes.modifiers.quantization import LEGACY_FIELDS
-from engine.recipes.problems import did_you_mean
+from engine.recipes.problems import nearest
 
 _CLASSES: list[type[Modifier]] = [
     value
@@ -74,6 +75,10 @@ def _near_modifier(name: str, further: Collection[str]) -> str:
     return f"did you mean {stems[near[0]]!r}?" if near else ""
 
 
-def unknown_field(name: str, modifier: type[Modifier]) -> tuple[str, str]:
-    """What to say about a field the modifier does not have: message and suggestion."""
-    return f"unknown field '{name}' of {modifier.name}", did_you_mean(name, kinds(modifier))
+def unknown_field(name: str, modifier: type[Modifier]) -> tuple[str, str, str]:
+    """What to say about a field the modifier does not have: message, suggestion, and the field that may be meant."""
+    message, glued = f"unknown field '{name}' of {modifier.name}", glued_name(name)
+    if glued in kinds(modifier):
+        return message, "put a space after the colon", glued
+    near = nearest(name, kinds(modifier))
+    return message, f"did you mean {near!r}?" if near else "", near

@@ -47,6 +47,18 @@ class Scope:
         """Every name that can be used here."""
         return [*self.nodes, *(self.outer.names() if self.outer else [])]
 
+    def node(self, name: str) -> Node | None:
+        """What stands for a name in the text; None for unknown ones."""
+        if name in self.nodes:
+            return self.nodes[name]
+        return self.outer.node(name) if self.outer is not None else None
+
+    def key(self, name: str) -> Node | None:
+        """Where a name is given a value; None for unknown ones."""
+        if name in self.keys:
+            return self.keys[name]
+        return self.outer.key(name) if self.outer is not None else None
+
     def value(self, name: str) -> Any:
         """The value of a variable; raises `ExpressionError` for cycles and `UnknownNameError`."""
         if name in self.values:
@@ -87,7 +99,7 @@ class Scope:
         except AlreadyNotedError:
             self.values[name] = UNREADABLE
         except ExpressionError as error:
-            self.reader.problem(node, str(error))
+            self.reader.problem(node, str(error), error.suggestion)
             self.values[name] = UNREADABLE
 
     def described(self, stage: str = "") -> list[Variable]:

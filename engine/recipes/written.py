@@ -15,7 +15,7 @@ Fields = dict[str, tuple[Node, Node]]
 @dataclass(frozen=True)
 class Written:
     """What a modifier is built from; `words` are the names its fields have in the text where those differ,
-    `given` the fields of the text that were read before (what is wrong with them is noted)."""
+    `given` the fields of the text that were read before or are misspelt (what is wrong with them is noted)."""
 
     node: Node
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -96,6 +97,15 @@ def recipe_file(folder: Path, stub: Stub) -> Path:
             return found[name]
     if not wanted and len(found) == 1:
         return next(iter(found.values()))
+    raise no_recipe(stub, wanted, found)
+
+
+def no_recipe(stub: Stub, wanted: str | None, found: Collection[str]) -> UserError:
+    """What to say where a stub's recipe is not there; `found` are the names of those that are, ``""`` the default."""
     asked = f"no recipe {plain(wanted)!r}" if wanted else "no default recipe"
-    there = ", ".join(name or "(default)" for name in found)
-    raise UserError(f"{asked} at {stub.bare}", f"there: {there}" if there else "name a stub or file that has a recipe")
+    others = [plain(name) for name in found if name]
+    key = "recipe_type" if stub.parameter("recipe_type") or not wanted else "recipe"
+    hints = [f"there: {', '.join(f'?{key}={name}' for name in others)}"] if others else []
+    if wanted and "" in found:
+        hints.append(f"{'or ' if others else ''}drop '?{key}={plain(wanted)}' for the default one")
+    return UserError(f"{asked} at {stub.bare}", ", ".join(hints) or "name a stub or file that has a recipe")

@@ -68,7 +68,7 @@ modifiers:
         ("b: 1\na: @x\n", 2, 4, 2, "quote text"),
         ("a: b: c\n", 1, 5, 3, "quote text that holds ': '"),
         ("b: 1\r\na: \x07x\r\n", 2, 4, 1, ""),
-        ("a: 1\n b: 2\n", 2, 3, 3, "indentation"),
+        ("a: 1\n b: 2\n", 2, 2, 4, "indent it by 0"),
     ],
 )
 def test_a_slip_is_marked_where_it_begins(text: str, line: int, column: int, length: int, suggestion: str) -> None:
@@ -78,9 +78,9 @@ def test_a_slip_is_marked_where_it_begins(text: str, line: int, column: int, len
 
 
 def test_problems_say_how_much_to_mark() -> None:
-    text = "a: eval(b)\nmodifiers:\n  - !EpochRangeModifier\n      start_epoch: 'x'\n      ende: 3\n"
+    text = "a: eval(b)\nmodifiers:\n  - !EpochRangeModifier\n      start_epoch: 'x'\n      last: 3\n"
     marked = [text.split("\n")[one.line - 1][one.column - 1 :][: one.length] for one in found(text)]
-    assert marked == ["eval(b)", "!EpochRangeModifier", "'x'", "ende"]
+    assert marked == ["eval(b)", "!EpochRangeModifier", "'x'", "last"]
 
 
 def test_problems_of_recipe_args_come_with_those_of_the_text() -> None:
@@ -119,3 +119,99 @@ def test_text_survives_saving() -> None:
     )
     assert parse_recipe(recipe.to_yaml()).modifiers == recipe.modifiers
     assert recipe.modifiers[0].values()["layers"] == tuple(awkward)
+
+
+GOOD = """\
+num_epochs: &epochs 30
+target: 0.9
+modifiers:
+  - !EpochRangeModifier
+      start_epoch: 0
+      end_epoch: 30
+  - !MagnitudePruningModifier
+      params: [
+        "re:a.*.weight",
+        "re:b.*.weight",
+      ]
+      init_sparsity: 0.7
+      final_sparsity: eval(target)
+      start_epoch: 2
+      end_epoch: eval(num_epochs)
+      update_frequency: 2
+lr_modifiers:
+  - !LearningRateFunctionModifier
+      start_epoch: 0
+      end_epoch: *epochs
+      lr_func: linear
+      init_lr: 8e-5
+      final_lr: 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "written", "suggestion"),
+    [
+        (1, "zz # x\nnum_epochs: &epochs 30", "a line is"),
+        (1, "[\nnum_epochs: &epochs 30", "close the list"),
+        (3, "modifiers", "write 'modifiers:'"),
+        (3, " modifiers:", "indent it by 0"),
+        (4, "  - EpochRangeModifier", "write '- !EpochRangeModifier'"),
+        (4, "  !EpochRangeModifier", "write '- !EpochRangeModifier'"),
+        (7, "  -!MagnitudePruningModifier", "write '- !MagnitudePruningModifier'"),
+        (8, "     params: [", "indent it by 6"),
+        (9, '        "re:a.*.weight,', "close the quotes"),
+        (11, "", "close the list"),
+        (14, "     start_epoch: 2", "indent it by 6"),
+        (14, "start_epoch: 2", "indent it by 6"),
+        (14, "        start_epoch: 2", "indent it by 6"),
+        (15, "  end_epoch: eval(num_epochs)", "indent it by 6"),
+        (15, "\tend_epoch: eval(num_epochs)", "use spaces"),
+        (15, "      end_epoch:30", "a space after the colon"),
+        (15, "      end_epoch 30", "a line is"),
+        (19, "     start_epoch: 0", "indent it by 6"),
+        (22, "zz\n      init_lr: 8e-5", "a line is"),
+    ],
+)
+def test_a_slip_in_one_line_is_one_problem(line: int, written: str, suggestion: str) -> None:
+    lines = GOOD.split("\n")
+    lines[line - 1] = written
+    (slip,) = found("\n".join(lines))
+    assert slip.line == (8 if suggestion == "close the list" and line > 1 else line)
+    assert suggestion in slip.suggestion
+
+
+def test_a_slip_hides_no_other_problem() -> None:
+    lines = GOOD.replace("linear", "lnear").replace("0.7", "70").split("\n")
+    lines[13], lines[18] = "     start_epoch: 2", "\tstart_epoch: 0"
+    assert [problem.line for problem in found("\n".join(lines))] == [12, 14, 19, 21]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message", "suggestion"),
+    [
+        ("target: 0.9", "target: 80", 13, "not 80 (from 'target' in line 2)", "did you mean 0.8?"),
+        ("target: 0.9", "target: eval(a * 2)\na: 40", 14, "not 80 (from 'a' in line 3)", "did you mean 0.8?"),
+        ("target: 0.9", "target: 90%", 13, "a number, not '90%' (from 'target' in line 2)", "did you mean 0.9?"),
+        ("0.7", "70%", 12, "not '70%'", "did you mean 0.7?"),
+        ("0.7", "0,7", 12, "not '0,7'", "did you mean 0.7?"),
+        ("eval(target)", "eval(target", 13, "must be a number", "a bracket is missing: eval(target)"),
+        ("eval(target)", "eval(0.3) + 0.1", 13, "must be a number", "put it all inside eval( ): eval((0.3) + 0.1)"),
+        ("eval(num_epochs)", "eval(num_epochs", 15, "must be -1 or", "a bracket is missing: eval(num_epochs)"),
+    ],
+)
+def test_what_may_be_meant_by_a_value(old: str, new: str, line: int, message: str, suggestion: str) -> None:
+    (problem,) = found(GOOD.replace(old, new, 1))
+    assert problem.line == line
+    assert message in problem.message
+    assert problem.suggestion == suggestion
+
+
+def test_a_missing_space_after_a_colon_that_yaml_allows() -> None:
+    text = "modifiers:\n  - !EpochRangeModifier {start_epoch:0, end_epoch:3}\n  - !EpochRangeModifier\n      a:28\n"
+    assert {problem.suggestion for problem in found(text)} == {"put a space after the colon"}
+    assert [problem.line for problem in found(text)] == [2, 2, 3]
+
+
+def test_a_field_that_stands_outside_its_modifier_is_pointed_at() -> None:
+    (problem,) = found(GOOD.replace("      final_lr", "final_lr"))
+    assert (problem.line, problem.suggestion) == (18, "line 23 is not indented below it")

@@ -100,8 +100,12 @@ def test_a_folder_under_a_named_root_serves_both_names(stub: str, tmp_path: Path
     assert resolve_model(stub) == folder / "training"
     assert resolve_recipe(stub).read_text() == "plain"
     assert resolve_recipe(f"{stub}?recipe_type=transfer-question_answering").read_text() == "transfer"
-    with pytest.raises(UserError, match="no recipe 'original'"):
+    with pytest.raises(UserError, match="no recipe 'original'") as raised:
         resolve_recipe(f"{stub}?recipe=original")
+    assert (
+        raised.value.hint
+        == "there: ?recipe=transfer-question_answering, or drop '?recipe=original' for the default one"
+    )
     entry = find_entry(stub)
     assert entry is not None
     assert (entry.stub, entry.path, entry.f1, entry.note) == (FAMOUS, folder, 88.42, "")

@@ -17,11 +17,13 @@ EPOCH = kind(Epoch())
 
 
 class FieldFault(NamedTuple):
-    """What is wrong with one field; `at`: the keys that lead to it inside a mapping."""
+    """What is wrong with one field; `at`: the keys that lead to it inside a mapping, `suggestion`: what may be
+    meant."""
 
     field: str
     message: str
     at: tuple[str, ...] = ()
+    suggestion: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,5 +116,5 @@ def read_fields(modifier: type[Modifier], values: dict[str, Any]) -> tuple[dict[
         try:
             read[name] = table[name].read(value)
         except BadValueError as fault:
-            wrong.append(FieldFault(name, str(fault), fault.at))
+            wrong.append(FieldFault(name, str(fault), fault.at, fault.suggestion))
     return read, wrong

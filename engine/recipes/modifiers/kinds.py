@@ -13,17 +13,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
+from engine.recipes.meant import call_advice, meant_number, share
+
 ALL_TOKENS = ("__ALL__", "__ALL_PRUNABLE__")
 FROM_PARAM = "__FROM_PARAM__"
 
 
 class BadValueError(ValueError):
     """A value that its field cannot hold; the text says what is expected, `at` the keys that lead to what is wrong
-    inside a mapping."""
+    inside a mapping, `suggestion` what may be meant."""
 
-    def __init__(self, text: str, at: tuple[str, ...] = ()) -> None:
+    def __init__(self, text: str, at: tuple[str, ...] = (), suggestion: str = "") -> None:
         super().__init__(text)
         self.at = at
+        self.suggestion = suggestion
 
 
 class Kind(Protocol):
@@ -65,6 +68,10 @@ def as_number(value: Any) -> float | int | None:
     return None
 
 
+_PERCENT = 5
+"""From here on a number is taken for a percentage where at most 1 is allowed."""
+
+
 @dataclass(frozen=True)
 class Number:
     """A real number in a closed (or, at the lower end, open) interval."""
@@ -77,11 +84,19 @@ class Number:
     def read(self, value: Any) -> float:
         number = as_number(value)
         if number is None or math.isnan(number):
-            raise BadValueError(f"must be a number, not {shown(value)}")
+            raise BadValueError(f"must be a number, not {shown(value)}", suggestion=self.meant(value))
         inside = self.minimum <= number <= self.maximum and self.above < number < self.below
         if not inside or math.isinf(number):
-            raise BadValueError(f"must be {self._range()}, not {shown(value)}")
+            raise BadValueError(f"must be {self._range()}, not {shown(value)}", suggestion=self.meant(number))
         return float(number)
+
+    def meant(self, value: Any) -> str:
+        """A share where a percentage is given, and a number where it is written in another way."""
+        meant = meant_number(value)
+        if isinstance(value, int | float) and value >= _PERCENT and min(self.maximum, self.below) <= 1:
+            meant = share(value)
+        fits = meant is not None and self.minimum <= meant <= self.maximum and self.above < meant < self.below
+        return f"did you mean {meant:g}?" if fits else call_advice(value)
 
     def _range(self) -> str:
         bounds = [(self.minimum, "at least"), (self.above, "above"), (self.maximum, "at most"), (self.below, "below")]
@@ -99,7 +114,8 @@ class Epoch:
     def read(self, value: Any) -> float:
         number = as_number(value)
         if number is None or not (number == -1 or 0 <= number <= LAST_EPOCH):
-            raise BadValueError(f"must be -1 or a number in 0 ... {LAST_EPOCH:.0f}, not {shown(value)}")
+            message = f"must be -1 or a number in 0 ... {LAST_EPOCH:.0f}, not {shown(value)}"
+            raise BadValueError(message, suggestion=call_advice(value))
         return float(number)
 
 
@@ -113,7 +129,7 @@ class Whole:
     def read(self, value: Any) -> int:
         number = as_number(value)
         if number is None or math.isnan(number) or math.isinf(number) or number != int(number):
-            raise BadValueError(f"must be a whole number, not {shown(value)}")
+            raise BadValueError(f"must be a whole number, not {shown(value)}", suggestion=call_advice(value))
         if self.minimum is not None and number < self.minimum:
             raise BadValueError(f"must be at least {self.minimum}, not {shown(value)}")
         if self.maximum is not None and number > self.maximum:

@@ -20,4 +20,4 @@ class Members:
         try:
             return tuple(self.of.read(member) for member in cast("list[Any] | tuple[Any, ...]", value))
         except BadValueError as fault:
-            raise BadValueError(f"has a member that {fault}") from None
+            raise BadValueError(f"has a member that {fault}", suggestion=fault.suggestion) from None

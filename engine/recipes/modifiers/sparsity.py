@@ -11,6 +11,7 @@ from engine.recipes.modifiers.kinds import FROM_PARAM, BadValueError, Names, Num
 
 MaskType = str | tuple[int, ...]
 FinalSparsity = float | Mapping[float, tuple[str, ...]]
+_SHARE = Number(minimum=0.0, maximum=1.0)
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,9 @@ class InitSparsity:
         if isinstance(value, str) and value.upper() == FROM_PARAM:
             return FROM_PARAM
         if as_number(value) is None:
-            raise BadValueError(f"must be a number in 0 ... 1 or {FROM_PARAM}, not {shown(value)}")
-        return Number(minimum=0.0, maximum=1.0).read(value)
+            message = f"must be a number in 0 ... 1 or {FROM_PARAM}, not {shown(value)}"
+            raise BadValueError(message, suggestion=_SHARE.meant(value))
+        return _SHARE.read(value)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from engine.zoo.clients.child import serve
 from engine.zoo.clients.safety import check_room, check_sizes
 from engine.zoo.clients.sparsezoo_transport import Failed, Transport, limit_time, transfer_by
 from engine.zoo.clients.tally import Tally
+from engine.zoo.folder import no_recipe
 from engine.zoo.stubs import parse_stub
 
 _NOT_NEEDED = ("geocoder", "machineid")
@@ -155,8 +156,7 @@ def _check_recipe(model: Any, stub: str) -> None:
     available: list[str] = model.recipes.available or []
     names = [name.removeprefix("recipe").lstrip("_-.") for name in available]
     if wanted and wanted not in names:
-        there = ", ".join(plain(name) or "(default)" for name in names)
-        raise UserError(f"no recipe {plain(wanted)!r} at {parsed.bare}", f"there: {there}" if there else "it has none")
+        raise no_recipe(parsed, wanted, names)
 
 
 def _file(listed: Mapping[str, Any]) -> dict[str, Any]:
