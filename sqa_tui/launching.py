@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.errors import UserError, plain
 from engine.recipes import RecipeError, load_recipe
 from engine.recipes.timeline import Timeline, timeline
-from engine.runs.launch import create_run, start_engine
+from engine.runs.launch import ENGINE_MODULE, create_run, start_engine
+from engine.runs.lock import probe
 from engine.runs.paths import RunDirectory
+from engine.runs.spec import read_spec
 from sqa_tui.paths import home_problem
 
 STEPS_PER_EPOCH = 100
@@ -71,19 +75,34 @@ def recipe_timeline(recipe: str, variables: str) -> Timeline:
 
 @dataclass(frozen=True)
 class Launched:
-    """A run whose engine was started."""
+    """A run whose engine was started (`process`), or waits for a cluster (`job`, its number there)."""
 
     directory: RunDirectory
     process: subprocess.Popen[bytes] | None
+    job: str = ""
 
 
-def start_again(directory: RunDirectory) -> Launched:
+def start_again(directory: RunDirectory, further: Sequence[str] = ()) -> Launched:
     """Start the engine of a run that ended; it goes on from its last checkpoint, or begins where there is none.
+
+    `further`: arguments of the engine, for another number of processes.
 
     Raises:
         UserError: an engine of the run lives, or none can be started.
     """
-    return Launched(directory, start_engine(directory))
+    arguments = read_spec(directory).arguments
+    cluster = str(arguments.get("launcher") or "here")
+    if cluster == "here" and not further:
+        return Launched(directory, start_engine(directory))
+    if cluster == "here":
+        argv = [sys.executable, "-m", ENGINE_MODULE, "--run_directory", str(directory.path), *further]
+        return Launched(directory, start_engine(directory, argv=argv))
+    if probe(directory.lock_file) == "held":
+        raise UserError(f"{directory.id} has an engine already", "attach to it, or stop it first")
+    from engine.question_answering.process_layout import job_options
+    from engine.runs.cluster import submit
+
+    return Launched(directory, None, submit(directory, cluster, job_options(arguments), tuple(further)))
 
 
 def launch(argv: Sequence[str], slug: str) -> Launched:
@@ -95,4 +114,9 @@ def launch(argv: Sequence[str], slug: str) -> Launched:
     from engine.question_answering.preflight import build_spec
 
     directory = create_run(slug=slug, spec=build_spec(list(argv)))
-    return Launched(directory, start_engine(directory))
+    try:
+        return start_again(directory)
+    except UserError:
+        if not directory.process_file.exists():
+            shutil.rmtree(directory.path)
+        raise

@@ -63,6 +63,16 @@ class RunArguments:
     save_minutes: float | None = _flag(None, "Write a checkpoint whenever so many minutes have passed since the last")
     cache_teacher: bool = _flag(True, "Ask the teacher once for each window and keep its logits for later epochs")
     export: bool = _flag(False, "Export to ONNX when training is finished")
+    nproc_per_node: int = _flag(1, "Processes that train together on this machine, one for each GPU (gloo on CPUs)")
+    nnodes: int = _flag(1, "Machines that train together; start the same command on each of them")
+    node_rank: int = _flag(0, "Which of the machines this is; 0 writes the model, the others only help")
+    rdzv_endpoint: str | None = _flag(None, "HOST:PORT of machine 0, where the processes of all machines meet")
+    max_restarts: int = _flag(0, "How often the run goes on from its last checkpoint when one of the processes dies")
+    launcher: str = _flag("here", "Where the engine runs: here, slurm (a job of the cluster), local (a rehearsal)")
+    slurm_partition: str | None = _flag(None, "Partition of the cluster job")
+    slurm_time: int = _flag(1440, "Minutes that the cluster job may take; before its end it stops at a checkpoint")
+    slurm_gpus: int | None = _flag(None, "GPUs of each machine of the cluster job (default: one for each process)")
+    slurm_options: str | None = _flag(None, "Further options of the cluster job, as submitit takes them: a JSON object")
     sparseml_compatible: bool = _flag(False, "Keep SparseML's defects that change numbers (docs/recipes.md lists them)")
 
 

@@ -16,8 +16,10 @@ from engine.question_answering.gradient_batches import SAMPLING_PROMISE
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.control import ControlRequest
+from engine.sparsify.agreement import MaskDigest, check_equal, share_ranges
 from engine.sparsify.context import Change, TrainingContext
 from engine.sparsify.random_state import RandomState
+from engine.sparsify.ranks import ranks
 
 if TYPE_CHECKING:
     from engine.question_answering.trainer import QuestionAnsweringTrainer
@@ -61,6 +63,7 @@ class RecipeCallback(TrainerCallback):
                 f"the loss is {loss} at step {state.global_step}",
                 "lower the learning rate, or switch off fp16; the last checkpoint is from before it",
             )
+        share_ranges(self.trainer.network, ranks())
         with self.whole_or_undone():
             self.trainer.manager.before_optimizer_step(state.global_step)
 
@@ -148,8 +151,9 @@ class EventCallback(TrainerCallback):
     ) -> None:
         seconds = max(time.monotonic() - self._step_began, 1e-9)
         sparsity, target = self.trainer.manager.sparsity()
+        losses = self.trainer.losses.means()
         metrics = {
-            **self.trainer.losses.means(),
+            **dict(zip(losses, ranks().means(list(losses.values())), strict=True)),
             "learning_rate": self.learning_rate,
             "gradient_norm": self.trainer.gradient_norm,
             "samples_per_second": self.batch_samples / seconds,
@@ -223,6 +227,7 @@ class ControlCallback(TrainerCallback):
     trainer: QuestionAnsweringTrainer
     steps_per_epoch: int
     export_wanted: bool = False
+    digest: MaskDigest = field(default_factory=MaskDigest)
     _paused: bool = False
     _saved_at: float = field(default_factory=time.monotonic)
 
@@ -245,7 +250,20 @@ class ControlCallback(TrainerCallback):
         if self.trainer.recorder.stop_requested:
             control.should_save = state.global_step < state.max_steps or args.save_strategy != "no"
             control.should_training_stop = True
+        self._agree(control)
         return control
+
+    def _agree(self, control: TrainerControl) -> None:
+        """Do in all ranks what rank 0 was asked to do, and make sure that their masks are equal."""
+        if ranks().count == 1:
+            return
+        masks = self.digest(held for one in self.trainer.manager.behaviours for held, _ in one.maskings())
+        asked = (control.should_save, control.should_evaluate, control.should_training_stop, self.export_wanted)
+        told = ranks().gathered([masks, *map(int, asked)])
+        check_equal([numbers[0] for numbers in told])
+        save, evaluate, stop, export = map(bool, told[0][1:])
+        control.should_save, control.should_evaluate, control.should_training_stop = save, evaluate, stop
+        self.export_wanted = export
 
     def _wait(self, state: TrainerState, control: TrainerControl) -> None:
         place = {"step": state.global_step, "epoch": epoch_at(state.global_step, self.steps_per_epoch)}

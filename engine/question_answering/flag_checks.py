@@ -64,6 +64,12 @@ RANGES = {
     "max_eval_samples": _ONE,
     "max_predict_samples": _ONE,
     "num_export_samples": Range(0),
+    "nproc_per_node": _ONE,
+    "nnodes": _ONE,
+    "node_rank": Range(0),
+    "max_restarts": Range(0),
+    "slurm_time": _ONE,
+    "slurm_gpus": Range(0),
 }
 """Flags that not every number makes sense for."""
 

@@ -17,6 +17,7 @@ from engine.question_answering.collate import Collator
 from engine.question_answering.failures import StoppedError
 from engine.question_answering.features import Windows
 from engine.sparsify.context import GradientLosses
+from engine.sparsify.ranks import ranks
 
 if TYPE_CHECKING:
     from engine.question_answering.trainer import QuestionAnsweringTrainer
@@ -109,7 +110,7 @@ class GradientBatches:
         with recorder.phase("sample", text, promise=SAMPLING_PROMISE, step=step):
             for windows in batches:
                 self.listen()
-                if recorder.stop_requested:
+                if ranks().share(recorder.stop_requested):
                     raise StoppedError("stopped while batches were taken beside the training")
                 batch = self.collator([self.data[index] for index in windows])
                 yield {name: tensor.to(device) for name, tensor in batch.items() if name in known}

@@ -14,6 +14,7 @@ from engine.question_answering.flag_checks import check_flags
 from engine.question_answering.flags import parse_light, to_argv
 from engine.question_answering.model_checks import check_model, check_teacher
 from engine.question_answering.problem import Problem
+from engine.question_answering.process_layout import check_processes
 from engine.question_answering.run_checks import check_data, check_output, check_recipe, check_task
 from engine.question_answering.trackers import check_trackers
 from engine.recipes import Recipe, load_recipe
@@ -41,6 +42,7 @@ def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
         *check_teacher(arguments, recipe, model),
         *check_data(arguments, recipe),
         *check_output(arguments, model),
+        *check_processes(arguments),
     ]
 
 

@@ -22,6 +22,7 @@ from engine.question_answering.artifacts import (
 )
 from engine.question_answering.callbacks import ControlCallback, EventCallback, RecipeCallback
 from engine.question_answering.checkpoint_files import fault_of
+from engine.question_answering.failures import StoppedError
 from engine.question_answering.features import Windows
 from engine.question_answering.gradient_batches import GradientBatches
 from engine.question_answering.scoring import longest_input, window_settings
@@ -33,6 +34,7 @@ from engine.question_answering.setup import (
     load_teacher,
     load_tokenizer,
 )
+from engine.question_answering.step_batch import keep_steps
 from engine.question_answering.teacher_cache import Numbered, NumberedCollator, RememberingTeacher, remembering
 from engine.question_answering.teacher_fit import check_teacher_fits
 from engine.question_answering.trackers import Tracked
@@ -51,6 +53,7 @@ from engine.runs.spec import RunSpec
 from engine.sparsify.context import TrainingContext
 from engine.sparsify.inspector import concerns
 from engine.sparsify.manager import SparsificationManager
+from engine.sparsify.ranks import ranks
 
 
 @dataclass
@@ -88,7 +91,9 @@ def prepare(
     for note in arguments.notes:
         say(note, level="info")
     recipe = _recipe(spec)
-    checkpoint = _checkpoint(spec, arguments, again, say)
+    # Rank 0's word: another process might look at another moment.
+    checkpoint = ranks().from_first(lambda: _checkpoint(spec, arguments, again, say), UserError)
+    keep_steps(checkpoint, arguments.training, ranks().count, say)
     transformers.utils.logging.disable_progress_bar()
     transformers.set_seed(arguments.training.seed)
     loaded = load_model(arguments, spec.model_path, say)
@@ -110,8 +115,9 @@ def prepare(
         say(remark)
     manager.prepare(model, 0.0, state=state)
     manager.check(model, "disable" if arguments.data.one_shot else teacher)
-    windows = inputs.training() if arguments.training.do_train and not arguments.data.one_shot else None
-    questions = inputs.questions() if _evaluates(arguments) else None
+    trains = arguments.training.do_train and not arguments.data.one_shot
+    windows = ranks().first_then_others(inputs.training, StoppedError) if trains else None
+    questions = inputs.questions() if _evaluates(arguments) and ranks().leads else None
     _set_epochs(arguments, recipe, "num_train_epochs" in spec.arguments, say)
     taught_by = _with_memory(teacher, manager, windows, inputs)
     remembers = isinstance(taught_by, RememberingTeacher)
@@ -124,7 +130,8 @@ def prepare(
         model=model,
         args=arguments.training,
         train_dataset=Numbered(windows) if remembers and windows is not None else windows,
-        eval_dataset=questions.windows if questions is not None else None,
+        # Rank 0 evaluates for all; transformers wants to see something in the others too.
+        eval_dataset=questions.windows if questions is not None else windows if _evaluates(arguments) else None,
         data_collator=NumberedCollator(inputs.collator()) if remembers else inputs.collator(),
         processing_class=tokenizer,
     )
@@ -283,7 +290,7 @@ def _add_callbacks(
         calibration_inputs=None if batches is None else batches.calibration,
         scratch=Path(str(training.output_dir)),
     )
-    samples = training.train_batch_size * training.gradient_accumulation_steps
+    samples = training.train_batch_size * training.gradient_accumulation_steps * ranks().count
     callbacks = Callbacks(
         RecipeCallback(trainer, context, state),
         EventCallback(trainer, steps, samples, training.best_model_after_epoch),

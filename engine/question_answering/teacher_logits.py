@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -61,7 +62,11 @@ def _mapped(path: Path, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> n
         try:
             with made.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size)
-            os.replace(made, path)
+            if path.exists():
+                path.unlink()
+            # Of several processes the first gives it its name, and all of them use that file.
+            with contextlib.suppress(FileExistsError):
+                os.link(made, path)
         finally:
             made.unlink(missing_ok=True)
     return np.memmap(path, dtype=kind, mode="r+", shape=shape).view(np.ndarray)

@@ -12,19 +12,21 @@ from typing import Any, cast
 
 import torch
 from accelerate.utils import extract_model_from_parallel
-from transformers import Trainer
+from transformers import Trainer, set_seed
 
 from engine.question_answering.artifacts import Origin, save_tokenizer, write_recipe
 from engine.question_answering.evaluation import Predictions, QuestionSet
 from engine.question_answering.failures import StoppedError, TrainingFailure, full_disk
 from engine.question_answering.network import torch_logits
 from engine.question_answering.sampling import LengthGroups
+from engine.question_answering.step_batch import StepBatch
 from engine.question_answering.teacher_cache import WINDOW
 from engine.question_answering.trackers import Tracked
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.recipes.clock import epoch_at
 from engine.runs.recorder import RunRecorder
 from engine.sparsify.manager import SparsificationManager
+from engine.sparsify.ranks import ranks
 
 SPARSIFICATION_FILE = "sparsification.pt"
 _PROMISE = 900.0
@@ -125,7 +127,8 @@ class QuestionAnsweringTrainer(Trainer):
         if windows is None or self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
         lengths = [len(windows[index]["input_ids"]) for index in range(len(windows))]
-        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        # All windows of a step are of like length, also those that other ranks have.
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * ranks().count
         return LengthGroups(lengths, batch, self.args.data_seed or self.args.seed)
 
     def _set_signature_columns_if_needed(self) -> None:
@@ -198,26 +201,31 @@ class QuestionAnsweringTrainer(Trainer):
             "step": step,
             "epoch": epoch_at(step, self.steps_per_epoch) if self.train_dataset else None,
         }
-        questions, began = self.questions, time.monotonic()
-        with self.recorder.phase("evaluate", f"{len(questions.windows)} windows", promise=_PROMISE, **place):
-            predictions = self._predict_or_stop(questions)
-            scores = questions.score(predictions)
-        self.last_predictions = predictions
-        self._report(scores, int(scores["total"]), time.monotonic() - began, place)
-        metrics: dict[str, float] = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
-        metrics[f"{metric_key_prefix}_samples"] = len(questions.windows)
+        scores = self._scores_or_stop(place)
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def _predict_or_stop(self, questions: QuestionSet) -> Predictions:
-        """Answers; where the run is asked to stop meanwhile, a checkpoint of the training comes first."""
+    def _scores_or_stop(self, place: dict[str, Any]) -> dict[str, float]:
+        """The scores, found by rank 0 for all; where the run is asked to stop meanwhile, a checkpoint comes first."""
+        if not self.is_in_train:
+            return self._score(place)
         try:
-            return self.predict_questions(questions, "evaluating")
+            return ranks().from_first(lambda: self._score(place), StoppedError)
         except StoppedError:
             if self.is_in_train:
                 self._save_checkpoint(self.model, None)
             raise
+
+    def _score(self, place: dict[str, Any]) -> dict[str, float]:
+        """Answer the questions, compare with the true answers and report it."""
+        questions, began = self.questions, time.monotonic()
+        with self.recorder.phase("evaluate", f"{len(questions.windows)} windows", promise=_PROMISE, **place):
+            self.last_predictions = self.predict_questions(questions, "evaluating")
+            scores = questions.score(self.last_predictions)
+        self._report(scores, int(scores["total"]), time.monotonic() - began, place)
+        return {**scores, "samples": len(questions.windows)}
 
     def _report(self, scores: dict[str, float], samples: int, seconds: float, place: dict[str, Any]) -> None:
         """The evaluation as an event, beside the teacher's score where that is known."""
@@ -251,14 +259,30 @@ class QuestionAnsweringTrainer(Trainer):
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Save model, tokenizer, recipe and, in a checkpoint, the state of the recipe's modifiers."""
         super().save_model(output_dir, _internal_call)
+        if not ranks().leads:
+            return
         folder = Path(output_dir or str(self.args.output_dir))
         save_tokenizer(self.processing_class, folder)
         write_recipe(folder, self.recipe_text)
         if not _internal_call:
             return
         self.origin.write(folder)
+        StepBatch.of(self.args, ranks().count).write(folder)
         if self.manager.training is not None:
             torch.save(self.manager.state_dict(), folder / SPARSIFICATION_FILE)
+
+    def _save_rng_state(self, output_dir: str) -> None:
+        """The random numbers of each rank; what makes the checkpoint a complete one is written after all of them."""
+        super()._save_rng_state(output_dir)
+        ranks().barrier()
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """Go on with the random numbers of the checkpoint; with another number of ranks, with new ones of the step."""
+        before = None if checkpoint is None else StepBatch.read(Path(checkpoint))
+        if before is None or before.ranks == ranks().count:
+            super()._load_rng_state(checkpoint)
+        else:
+            set_seed(self.args.seed + self.state.global_step)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         step = self.state.global_step
@@ -278,12 +302,13 @@ class QuestionAnsweringTrainer(Trainer):
     def _without_checkpoint(self, path: Path, reason: str) -> None:
         """A checkpoint found no room: what is there of it goes, those before stay, a run that need not stop goes on.
 
-        Raises `TrainingFailure` where the run was asked to stop, and would lose what it did since the last one.
+        Raises `TrainingFailure` where the run was asked to stop, and would lose what it did since the last one, and
+        where other ranks wait in the middle of theirs.
         """
         shutil.rmtree(path, ignore_errors=True)
         if self.state.best_model_checkpoint == str(path):
             self.state.best_model_checkpoint = None
         message, hint = f"{path.name} could not be written: {reason}", "free space; the checkpoints before it are whole"
-        if self.recorder.stop_requested:
+        if self.recorder.stop_requested or ranks().count > 1:
             raise TrainingFailure(message, hint)
         self.recorder.emit("alert", level="warning", message=message, hint=hint, step=self.state.global_step)

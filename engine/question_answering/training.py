@@ -15,6 +15,7 @@ from engine.errors import UserError
 from engine.question_answering.artifacts import LOCK_FILE
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
+from engine.question_answering.failures import StoppedError
 from engine.question_answering.gradient_batches import SAMPLING_PROMISE
 from engine.question_answering.network import write_samples
 from engine.question_answering.preparation import PreparedRun, prepare
@@ -26,7 +27,9 @@ from engine.recipes.phases import phases
 from engine.runs.lock import EngineLock, LockBusyError
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
+from engine.sparsify.agreement import check_zeros
 from engine.sparsify.parameters import prunable_parameters
+from engine.sparsify.ranks import ranks
 from engine.zoo.demo.publish import TEACHER, is_demo_recipe, publish
 
 _LOADING_PROMISE = 600.0
@@ -50,7 +53,7 @@ def run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, *, aga
 
     Raises `UserError`, `RunFailure` or `StoppedError`.
     """
-    with _held(Path(spec.output_dir)):
+    with _held(Path(spec.output_dir)) if ranks().leads else contextlib.nullcontext():
         _run(spec, arguments, recorder, again)
 
 
@@ -87,7 +90,7 @@ def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again
         _one_shot(prepared)
     elif arguments.training.do_train:
         _train(prepared)
-    if recorder.stop_requested:
+    if ranks().share(recorder.stop_requested) or not ranks().leads:
         return
     _finish(prepared)
 
@@ -110,10 +113,14 @@ def _evaluate_teacher(prepared: PreparedRun) -> None:
     trainer = prepared.trainer
     if not (prepared.arguments.training.do_eval and isinstance(prepared.teacher, torch.nn.Module)):
         return
-    with prepared.recorder.phase("evaluate", "the teacher", promise=_LOADING_PROMISE):
+
+    def score() -> float:
         questions = trainer.questions
         predictions = trainer.predict_questions(questions, "evaluating the teacher", prepared.teacher)
-        trainer.teacher_f1 = questions.score(predictions)["f1"]
+        return questions.score(predictions)["f1"]
+
+    with prepared.recorder.phase("evaluate", "the teacher", promise=_LOADING_PROMISE):
+        trainer.teacher_f1 = ranks().from_first(score, StoppedError)
     prepared.say(f"the teacher's F1 is {trainer.teacher_f1:.2f}", level="info")
 
 
@@ -124,10 +131,11 @@ def _train(prepared: PreparedRun) -> None:
         prepared.say(f"going on from {prepared.checkpoint}", level="info")
     with recorder.phase("train", "training"):
         result = trainer.train(resume_from_checkpoint=str(prepared.checkpoint) if prepared.checkpoint else None)
-    if recorder.stop_requested:
+    if ranks().share(recorder.stop_requested):
         return
     with prepared.callbacks.recipe.whole_or_undone():
         trainer.manager.finalize()
+    check_zeros(trainer.manager, ranks())
     prepared.callbacks.events.report(trainer.state)
     _save(prepared, result.metrics)
 

@@ -88,7 +88,12 @@ def write_identity(directory: RunDirectory, identity: ProcessIdentity) -> None:
 
 def read_identity(directory: RunDirectory) -> ProcessIdentity | None:
     """The identity in ``process.json``; None where no engine was started or the file cannot be read."""
+    return read_identity_file(directory.process_file)
+
+
+def read_identity_file(path: Path) -> ProcessIdentity | None:
+    """The identity in a file of a run directory; None where there is none or it cannot be read."""
     try:
-        return msgspec.json.decode(directory.process_file.read_bytes(), type=ProcessIdentity)
+        return msgspec.json.decode(path.read_bytes(), type=ProcessIdentity)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -110,7 +110,7 @@ def start_engine(
     try:
         directory.process_file.unlink(missing_ok=True)
         discard_requests(directory)
-        process = _spawn(directory, command, {**os.environ, **_ENVIRONMENT, **_folders(), **(environment or {})})
+        process = _spawn(directory, command, {**os.environ, **_ENVIRONMENT, **import_folders(), **(environment or {})})
     except OSError as error:
         raise UserError(
             f"cannot start the engine of {directory.id}: {error.strerror or error}", str(directory.path)
@@ -137,7 +137,7 @@ def _spawn(directory: RunDirectory, command: list[str], environment: dict[str, s
         os.close(console)
 
 
-def _folders() -> dict[str, str]:
+def import_folders() -> dict[str, str]:
     """The folders that must mean the same in the engine, which may run in another one than this process."""
     here = str(Path(engine.__file__).parent.parent)
     rest = os.environ.get("PYTHONPATH")

@@ -92,6 +92,17 @@ class RunDirectory:
         return self.path / "control"
 
     @property
+    def outcome_file(self) -> Path:
+        return self.path / "outcome.json"
+
+    @property
+    def leader_file(self) -> Path:
+        return self.path / "rank0.json"
+
+    def rank_console_file(self, rank: int) -> Path:
+        return self.path / f"console.{rank}.log"
+
+    @property
     def lock_file(self) -> Path:
         return self.path / "engine.lock"
 

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,16 +43,12 @@ class RunRecorder:
         self.directory = directory if isinstance(directory, RunDirectory) else RunDirectory(directory)
         self._lock = EngineLock(self.directory.lock_file)
         self._take_over()
-        self._state = StateWriter(self.directory.state_file, _last_state(self.directory))
+        self._open()
         begin_again(self._state.state)
         self._state.flush()
-        self._events = EventWriter(
-            self.directory.events_file,
-            on_event=self._state.apply,
-            on_blocked=self._blocked,
-            on_tick=self._state.tick,
-        )
         self._inbox = ControlInbox(self.directory)
+        self._end_writers: Callable[[], None] | None = None
+        self._handing_over = threading.Lock()
         self._stop = threading.Event()
         self._exited = threading.Lock()
         self._process = os.getpid()
@@ -74,6 +70,33 @@ class RunRecorder:
             self._lock.release()
             where = self.directory.path
             raise UserError(f"cannot write to {where}: {error.strerror}", "check space and permissions") from error
+
+    def _open(self) -> None:
+        """Go on with state and log where they ended."""
+        self._state = StateWriter(self.directory.state_file, _last_state(self.directory))
+        self._events = EventWriter(
+            self.directory.events_file,
+            on_event=self._state.apply,
+            on_blocked=self._blocked,
+            on_tick=self._state.tick,
+        )
+
+    @contextlib.contextmanager
+    def lent(self, end_writers: Callable[[], None]) -> Generator[None]:
+        """Let another process write log and state inside; the lock stays here, and nothing may be emitted.
+
+        `end_writers` is called where the run must end at once: when it returns nobody else writes any more.
+        """
+        self._events.close(_LAST_WORDS_SECONDS)
+        self._state.flush()
+        self._end_writers = end_writers
+        try:
+            yield
+        finally:
+            # Where a second signal came first, this waits until that has ended the process.
+            with self._handing_over:
+                self._end_writers = None
+                self._open()
 
     def _blocked(self, reason: str | None) -> None:
         self._state.update(disk_full=reason is not None)
@@ -176,6 +199,10 @@ class RunRecorder:
         atexit.unregister(self.close)
 
     def _stop_now(self) -> None:
+        self._handing_over.acquire()
+        if self._end_writers is not None:
+            self._end_writers()
+            self._open()
         self.finish("stopped", "stopped at once by a second signal")
         self.close()
         with contextlib.suppress(OSError):

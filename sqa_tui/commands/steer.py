@@ -7,10 +7,12 @@ import click
 from engine.errors import UserError
 from engine.runs.control import request
 from engine.runs.evidence import assess
-from engine.runs.launch import start_engine, stop_engine
+from engine.runs.identity import read_identity
+from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory, find_run
 from engine.runs.state import read_state
 from sqa_tui.commands.output import json_option, print_json
+from sqa_tui.launching import start_again
 from sqa_tui.states import ACTIVE
 
 
@@ -36,7 +38,11 @@ def _answer(directory: RunDirectory, text: str, as_json: bool) -> None:
 def stop(run: str, now: bool, as_json: bool) -> None:
     """Stop RUN: checkpoint, then exit. Its checkpoint can be resumed."""
     directory = _live(run)
-    stop_engine(directory, now=now)
+    identity = read_identity(directory)
+    if identity is not None and identity.alive() is None and not now:
+        request(directory, "stop")  # on another machine: no signal gets there
+    else:
+        stop_engine(directory, now=now)
     _answer(directory, "stops now" if now else "stops after a checkpoint", as_json)
 
 
@@ -52,8 +58,9 @@ def pause(run: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("run")
+@click.option("--nproc_per_node", type=click.IntRange(min=1), help="Go on with so many processes, where it stopped.")
 @json_option
-def resume(run: str, as_json: bool) -> None:
+def resume(run: str, nproc_per_node: int | None, as_json: bool) -> None:
     """Let a paused RUN go on; a stopped, killed or failed one starts again from its last checkpoint."""
     directory = find_run(run)
     state = assess(directory).state
@@ -63,7 +70,7 @@ def resume(run: str, as_json: bool) -> None:
         request(directory, "resume")
         _answer(directory, "goes on", as_json)
     else:
-        start_engine(directory)
+        start_again(directory, ["--nproc_per_node", str(nproc_per_node)] if nproc_per_node else [])
         last = read_state(directory)
         where = last.checkpoint_path if last is not None else None
         _answer(directory, f"goes on from {where}" if where else "starts anew: it has no checkpoint", as_json)

@@ -93,8 +93,11 @@ def train(arguments: tuple[str, ...]) -> int:
     slug = slug_of(name) if name else run_slug(given["model_name_or_path"], given.get("recipe", ""))
     launched = launch(rest, slug)
     directory, engine = launched.directory, launched.process
-    if own.detach:
-        print_json({"run": directory.id, "path": str(directory.path)}) if own.as_json else click.echo(directory.id)
+    if own.detach or launched.job:
+        known = {"run": directory.id, "path": str(directory.path), **({"job": launched.job} if launched.job else {})}
+        print_json(known) if own.as_json else click.echo(directory.id)
+        if launched.job and not (own.detach or own.as_json):
+            click.echo(f"job {launched.job} of the cluster; follow it with: sqa-tui attach {directory.id}", err=True)
         return 0
     if not own.as_json:
         click.echo(f"{directory.id}: the run goes on if this terminal closes; Ctrl-C stops it after a checkpoint")

@@ -53,6 +53,14 @@ class FisherSums:
         gradients = self._waiting[:, :count]
         self.sums.baddbmm_(gradients.mT, gradients)
 
+    def merge(self, first: int, count: int, add_up: Callable[[torch.Tensor], None]) -> None:
+        """Become the sums over all `count` gradients, of which this process took in some; `add_up` sums a tensor over
+        the processes, in place."""
+        self._add_waiting(self.count % WAITING)
+        self._waiting.zero_()
+        add_up(self.sums)
+        self.count = count
+
     def inverse(self, damp: float, kept: torch.Tensor | None = None) -> InverseBlocks | None:
         """The inverse of damp · 1 + Σ g gᵀ / count, block by block, in the memory of the sums; None where a gradient
         was no number. `kept`: flat mask, False for weights whose gradients count as zero."""

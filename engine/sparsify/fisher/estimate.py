@@ -12,6 +12,7 @@ from torch import nn
 from engine.sparsify.fisher.passes import Collector, InverseFisher, Known
 from engine.sparsify.fisher.sampling import GradientSampler, NotFiniteError
 from engine.sparsify.fisher.segments import Segment
+from engine.sparsify.ranks import ranks
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,22 @@ class Estimate:
     def _sample(self, segments: Sequence[Segment], collectors: Sequence[Collector], text: str) -> None:
         places = sorted({place for segment in segments for place in segment.parameters})
         wanted = [self.parameters[place] for place in places]
-        with contextlib.closing(self.sampler.gradients(wanted, self.first, self.count, text)) as samples:
-            for sample in samples:
+        first, share = self._share()
+        with contextlib.closing(self.sampler.gradients(wanted, self.first + first, share, text)) as samples:
+            for index, sample in enumerate(samples, first):
+                if index >= self.count:
+                    continue  # one more than wanted, so that all ranks take as many and none waits in vain
                 gradients = dict(zip(places, sample, strict=True))
                 for segment, collector in zip(segments, collectors, strict=True):
                     collector.add(segment.gather(gradients))
+        if ranks().count > 1:
+            for collector in collectors:
+                collector.merge(min(first, self.count), self.count, ranks().sum)
+
+    def _share(self) -> tuple[int, int]:
+        """Which of the samples this process takes: from which on, and how many. Together the ranks take all."""
+        share = -(-self.count // ranks().count)
+        return share * ranks().rank, share
 
     def _inverse(self, segment: Segment, collector: Collector) -> InverseFisher:
         kept = None if self.kept is None else segment.gather(self.kept)

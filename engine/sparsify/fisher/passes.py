@@ -35,6 +35,10 @@ class Collector(Protocol):
         """Take in one gradient, flat."""
         ...
 
+    def merge(self, first: int, count: int, add_up: Callable[[torch.Tensor], None]) -> None:
+        """Take in what the other processes took in of all `count` gradients; this one's own begin at `first`."""
+        ...
+
     def inverse(self, damp: float, kept: torch.Tensor | None = None) -> InverseFisher | None:
         """F for a damp; None where a gradient was no number. `kept`: False for weights that are pruned already."""
         ...

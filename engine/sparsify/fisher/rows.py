@@ -33,6 +33,15 @@ class FisherRows:
         """The gradients taken in so far."""
         return self.gradients[: self.seen]
 
+    def merge(self, first: int, count: int, add_up: Callable[[torch.Tensor], None]) -> None:
+        """Hold all `count` gradients, of which this process took in those from `first` on; `add_up` sums a tensor over
+        the processes, in place."""
+        own = self.rows.clone()
+        self.gradients.zero_()
+        self.gradients[first : first + len(own)] = own
+        add_up(self.gradients)
+        self.seen = count
+
     def inverse(self, damp: float, kept: torch.Tensor | None = None) -> InverseRows | None:
         """The inverse of damp · 1 + Σ g gᵀ / count; None where a gradient was no number. `kept`: flat mask, False for
         weights whose gradients count as zero."""

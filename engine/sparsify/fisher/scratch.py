@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from engine.sparsify.ranks import ranks
+
 _LEFT_FREE = 1 << 30
 """Bytes that stay free on the disk: checkpoints need room too."""
 
@@ -23,6 +25,8 @@ class Scratch:
 
     def __init__(self, folder: Path | None, count: int) -> None:
         self._free = _mapped(folder, count) if folder is not None and count else None
+        if count and not ranks().lowest(int(self._free is not None)):
+            self._free = None  # what is not stored is sampled again, and that by all ranks together
 
     @property
     def available(self) -> bool:

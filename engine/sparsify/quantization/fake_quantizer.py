@@ -83,6 +83,12 @@ class FakeQuantizer(nn.Module):
         self.max_val.fill_(scale * (self.quant_max - zero_point))
         self.observing, self._calibrated = False, True
 
+    def take_range(self, low: torch.Tensor, high: torch.Tensor) -> None:
+        """Go on observing from this range, in the shape of the own one."""
+        self.min_val.copy_(low)
+        self.max_val.copy_(high)
+        self._follow_range()
+
     def forward(self, tensor: torch.Tensor) -> torch.Tensor:
         values = tensor.float()
         if self._observing and (self.training or self.observes_in_eval):
