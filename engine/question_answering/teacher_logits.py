@@ -62,7 +62,7 @@ def _mapped(path: Path, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> n
         try:
             with made.open("wb") as file:
                 os.posix_fallocate(file.fileno(), 0, size)
-            if path.exists():
+            if path.exists() and path.stat().st_size != size:
                 path.unlink()
             # Of several processes the first gives it its name, and all of them use that file.
             with contextlib.suppress(FileExistsError):
