@@ -77,6 +77,27 @@ def test_every_problem_has_a_line_of_its_own(sqa: Run, tmp_path: Path) -> None:
     assert {problem["line"] for problem in problems} >= {3, 4, 5}
 
 
+def test_show_and_preview_tell_problems_as_check_does(sqa: Run, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("modifiers:\n  - !Nonsense {}\n  - !Rubbish {}\n")
+    told = sqa("check", recipe)
+    assert len(told[2].splitlines()) == 2
+    assert sqa("show", recipe) == sqa("preview", recipe) == told
+
+
+def test_outputs_that_no_model_has_are_refused(sqa: Run, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "modifiers:\n  - !EpochRangeModifier {start_epoch: 0, end_epoch: 1}\n"
+        "  - !DistillationModifier {distill_output_keys: [start_logit, end_logits]}\n"
+    )
+    code, out, err = sqa("check", recipe, "--epochs", 2)
+    assert code == 2
+    assert f"{recipe}:3:5: DistillationModifier: " in err
+    assert "did you mean 'start_logits'?" in err
+    assert "2 modifiers over 1 epoch, for a run of 2" in out
+
+
 def test_what_may_not_be_meant_depends_on_the_run(sqa: Run) -> None:
     obert = next(path for path in RECIPES if path.name.startswith("obert-30-epochs-unstructured"))
     code, _, err = sqa("check", obert, "--epochs", 20)

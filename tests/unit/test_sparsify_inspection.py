@@ -99,14 +99,50 @@ def test_names_that_match_nothing_are_errors_at_their_modifier(folders: Path) ->
         " final_sparsity: 0.5, start_epoch: 0, end_epoch: 2, update_frequency: 1}\n"
         '  - !TrainableParamsModifier {params: ["nothing"], trainable: false, params_strict: false}\n'
         "  - !LayerPruningModifier {layers: [bert.encoder.layer.7]}\n"
-        "  - !QuantizationModifier {submodules: [bert.pooler], start_epoch: 2}\n",
+        "  - !QuantizationModifier {submodules: [bert.pooler], start_epoch: 2}\n"
+        "  - !PerLayerDistillationModifier {student_layer_names: [bert.encoder.layer.0, bert.encoder.layer.6]}\n",
     )
     texts = said(found)
     assert any(text.startswith("error 3: ") and "re:roberta.*" in text for text in texts)
     assert any(text.startswith("warning 5: ") and "nothing" in text for text in texts)
     assert any(text.startswith("error 6: ") and "bert.encoder.layer.7" in text for text in texts)
     assert any(text.startswith("error 7: ") and "bert.pooler" in text for text in texts)
-    assert len(texts) == 4
+    assert any(text.startswith("error 8: ") and "no layer bert.encoder.layer.6" in text for text in texts)
+    assert len(texts) == 5
+    assert {item.column for item in found.findings} == {5}
+
+
+def test_layers_that_are_taught_are_selected(folders: Path) -> None:
+    named = "{student_layer_names: [bert.encoder.layer.1], teacher_layer_names: [bert.encoder.layer.9]}"
+    text = f"  - !PerLayerDistillationModifier {named}\n"
+    (selection,) = seen(folders / "dense", text).selections
+    assert [pattern.text for pattern in selection.patterns] == ["bert.encoder.layer.1"]
+    assert {item.name.rpartition(".layer.")[2].partition(".")[0] for item in selection.parameters} == {"1"}
+    assert selection.left is None
+
+
+def test_what_constant_pruning_leaves(folders: Path) -> None:
+    constant = "  - !ConstantPruningModifier {params: __ALL_PRUNABLE__%s}\n"
+    (held,) = seen(folders / "sparse", constant % "").selections
+    assert held.left == held.sparsity
+    assert held.left is not None
+    assert 0.5 < held.left < 0.9
+    (let_go,) = seen(folders / "sparse", constant % ", start_epoch: 0, end_epoch: 2").selections
+    assert let_go.left is None
+    (nothing,) = said(seen(folders / "dense", constant % ""))
+    assert nothing.startswith("warning 3: ConstantPruningModifier holds what is zero, but 0.2 % of its weights are")
+    assert said(seen(folders / "config", constant % "")) == []
+    pruned_before = (
+        PRUNING % (0.0, 0) + "  - !ConstantPruningModifier {params: ['re:.*query.weight'], start_epoch: 3}\n"
+    )
+    assert said(seen(folders / "dense", pruned_before)) == []
+
+
+def test_what_never_starts_changes_nothing(folders: Path) -> None:
+    late = "  - !LayerPruningModifier {layers: [bert.encoder.layer.1], start_epoch: 9}\n"
+    late += "  - !QuantizationModifier {start_epoch: 9}\n"
+    found = inspect(str(folders / "dense"), parse_recipe(HEAD + late), epochs=4)
+    assert (found.quantized, found.dropped) == ((), 0)
 
 
 def test_zeros_that_would_grow_again(folders: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from transformers import BertConfig, BertForQuestionAnswering
 
 from engine.errors import UserError
-from engine.recipes import load_recipe
+from engine.recipes import load_recipe, parse_recipe
 from engine.recipes.modifiers import SchemeQuantizationModifier
 from engine.recipes.registry import MODIFIERS
 from engine.sparsify.behaviours import BEHAVIOURS
@@ -261,6 +261,61 @@ def test_frozen_observers_and_evaluation_keep_scales() -> None:
 
 def test_every_modifier_has_a_behaviour_and_nothing_else_has() -> None:
     assert set(BEHAVIOURS) == {*MODIFIERS.values(), SchemeQuantizationModifier}
+
+
+@pytest.mark.parametrize(
+    ("modifier", "named"),
+    [
+        (
+            "MagnitudePruningModifier {params: [z], init_sparsity: 0, final_sparsity: 0.5, start_epoch: 1,"
+            " end_epoch: 2, update_frequency: 1}",
+            "z matches no parameter",
+        ),
+        ("LayerPruningModifier {layers: [z], start_epoch: 1}", "no layer z"),
+        ("TrainableParamsModifier {params: [z], trainable: false}", "z matches no parameter"),
+        ("SetParamModifier {params: [z], val: 1, start_epoch: 1}", "z matches no parameter"),
+        ("QuantizationModifier {submodules: [z], start_epoch: 1}", "no submodule z"),
+        (
+            "PerLayerDistillationModifier {student_layer_names: ['0'], teacher_layer_names: [z]}",
+            "teacher has no layer z",
+        ),
+    ],
+)
+def test_names_that_nothing_has_are_refused_before_a_run(modifier: str, named: str) -> None:
+    manager = SparsificationManager(parse_recipe(f"modifiers:\n  - !{modifier}\n"))
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2))
+    with pytest.raises(UserError, match=named):
+        manager.check(model, model)
+
+
+def test_two_modifiers_of_one_parameter_count_it_once() -> None:
+    text = "modifiers:\n" + "".join(
+        f"  - !MagnitudePruningModifier {{params: ['{name}'], init_sparsity: {share}, final_sparsity: {share},"
+        f" start_epoch: {start}, end_epoch: 3, update_frequency: 1}}\n"
+        for name, share, start in (("0.weight", 0.25, 0), ("re:.*weight", 0.5, 1))
+    )
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    manager = SparsificationManager(parse_recipe(text))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    manager.initialize(model, optimizer, TrainingContext(steps_per_epoch=1, total_steps=3))
+    manager.before_optimizer_step(0)
+    assert manager.sparsity() == (0.125, 0.125)
+    manager.before_optimizer_step(1)
+    assert manager.sparsity() == (0.5, 0.5)
+
+
+def test_what_is_let_go_is_no_longer_aimed_at() -> None:
+    text = (
+        "modifiers:\n  - !MagnitudePruningModifier {params: [weight], init_sparsity: 0.5, final_sparsity: 0.5,"
+        " start_epoch: 0, end_epoch: 2, update_frequency: 1, leave_enabled: false}\n"
+    )
+    model = torch.nn.Linear(4, 4)
+    manager = SparsificationManager(parse_recipe(text))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    manager.initialize(model, optimizer, TrainingContext(steps_per_epoch=1, total_steps=3))
+    for step in range(3):
+        manager.before_optimizer_step(step)
+    assert manager.sparsity()[1] == 0.0
 
 
 def test_without_a_recipe_nothing_happens() -> None:
