@@ -14,9 +14,9 @@ RateModifier = LearningRateFunctionModifier | LearningRateModifier | SetLearning
 
 
 class RateAdvice(NamedTuple):
-    """What is to be said about the modifier of an index."""
+    """What is to be said about the modifier at a place of the running order."""
 
-    index: int
+    place: int
     message: str
     suggestion: str
 
@@ -46,8 +46,13 @@ def _covers(modifier: RateModifier, epoch: float, length: float) -> bool:
 
 def _alike(one: RateModifier, other: RateModifier) -> bool:
     """Whether both set the rate of one parameter group."""
-    groups = [getattr(item, "param_groups", None) for item in (one, other)]
-    return None in groups or bool(set(groups[0]) & set(groups[1]))
+    first, second = _groups(one), _groups(other)
+    return first is None or second is None or not set(first).isdisjoint(second)
+
+
+def _groups(modifier: RateModifier) -> tuple[int, ...] | None:
+    """The parameter groups whose rate is set; None: all of them."""
+    return getattr(modifier, "param_groups", None)
 
 
 def _after_the_last(recipe: Recipe, length: float) -> Iterator[RateAdvice]:
