@@ -110,11 +110,11 @@ def _bytes_of_model(model: nn.Module) -> Iterable[bytes | memoryview]:
     yield repr(model).encode()
     for name, tensor in model.state_dict().items():
         yield name.encode()
-        yield memoryview(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        yield tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
 
 
 def _bytes_of_windows(windows: Windows) -> Iterable[bytes | memoryview]:
     for name, rows in windows.inputs.items():
         yield name.encode()
-        yield memoryview(np.concatenate(rows).view(np.uint8))
-    yield memoryview(np.array([len(offsets) for offsets in windows.offsets], dtype=np.int64).view(np.uint8))
+        yield np.concatenate(rows).view(np.uint8).data
+    yield np.array([len(offsets) for offsets in windows.offsets], dtype=np.int64).view(np.uint8).data

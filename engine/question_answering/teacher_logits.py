@@ -42,7 +42,7 @@ class TeacherLogits:
         for window, logits in zip(windows, batch, strict=True):
             if self._rows[window, 0] < length or self._checksum(window) != self._rows[window, 1]:
                 self._logits[window, :, :length] = logits
-                self._rows[window] = length, zlib.crc32(np.ascontiguousarray(logits))
+                self._rows[window] = length, zlib.crc32(np.ascontiguousarray(logits).data)
 
     @property
     def kept(self) -> int:
@@ -51,7 +51,7 @@ class TeacherLogits:
 
     def _checksum(self, window: int) -> int:
         length = int(self._rows[window, 0])
-        return zlib.crc32(np.ascontiguousarray(self._logits[window, :, :length]))
+        return zlib.crc32(np.ascontiguousarray(self._logits[window, :, :length]).data)
 
 
 def _mapped(path: Path, kind: np.dtype[np.generic], shape: tuple[int, ...]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -22,6 +22,8 @@ from engine.sparsify.quantization.fake_quantizer import fake_quantizers
 from engine.sparsify.report import layer_reports, overall_sparsity
 
 STATE_VERSION = 1
+
+Kind = TypeVar("Kind", bound=Behaviour[Any])
 
 
 class SparsificationManager:
@@ -200,7 +202,7 @@ class SparsificationManager:
         """Whether the model is, or should be, quantized at `epoch`."""
         return any(epoch >= behaviour.modifier.begins for behaviour in self._of(Quantization))
 
-    def _of(self, *kinds: type[Behaviour[Any]]) -> Iterator[Behaviour[Any]]:
+    def _of(self, *kinds: type[Kind]) -> Iterator[Kind]:
         return (behaviour for behaviour in self.behaviours if isinstance(behaviour, kinds))
 
     def layers(self) -> list[LayerReport]:
