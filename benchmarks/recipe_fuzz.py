@@ -117,7 +117,8 @@ def report(options: argparse.Namespace, outcomes: Counter[str], slowest: list[An
         print(f"  slow: {worked:.3f} s of the processor, {passed:.3f} s in all: {sample.kind} {shown}")
     print(f"  memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB at most")
     for sample, trace in failures[:5]:
-        print(f"FAILED {sample.kind}\n{sample.text[:3000]}\n{sample.recipe_args!r}\n{trace[-2500:]}")
+        shown = f"FAILED {sample.kind}\n{sample.text[:3000]}\n{sample.recipe_args!r}\n{trace[-2500:]}"
+        print(shown.encode("utf-8", "backslashreplace").decode())
     print(f"{len(failures)} unexpected errors")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
@@ -27,8 +28,10 @@ from sqa_tui.actions import ACTIONS, bindings_of
 from sqa_tui.paths import home_problem, shipped_themes, user_themes
 from sqa_tui.settings import Settings, load_settings
 from sqa_tui.themes import load_themes, variable_defaults
+from sqa_tui.threads import DaemonThreads
 
 if TYPE_CHECKING:
+    from engine.zoo import State
     from sqa_tui.fetches import Fetches
     from sqa_tui.launching import Launched
     from sqa_tui.messages import FetchMoved
@@ -59,6 +62,7 @@ class SqaApp(App[None]):
         self.settings = settings or Settings()
         self.engines = EngineChildren()
         self._fetches: Fetches | None = None
+        self.answered: dict[str, State] = {}
         self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
         self.loaded_themes = load_themes([shipped_themes(), user_themes()])
         for theme in self.loaded_themes.themes.values():
@@ -66,6 +70,10 @@ class SqaApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variable_defaults(self.current_theme)
+
+    def on_load(self) -> None:
+        # All threads of Textual's workers and of `asyncio.to_thread` come from here.
+        asyncio.get_running_loop().set_default_executor(DaemonThreads())
 
     def on_mount(self) -> None:
         known = self.settings.theme in self.available_themes
@@ -96,7 +104,7 @@ class SqaApp(App[None]):
     def report(self, error: BaseException) -> None:
         """Tell an error: what and what to do, in one line."""
         text = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        self.notify(plain(text), severity="error", timeout=10, markup=False)
+        self.notify(plain(text), severity="error", timeout=6, markup=False)
 
     def on_resize(self, event: events.Resize) -> None:
         self._guard_size(event.size)
@@ -223,11 +231,16 @@ class SqaApp(App[None]):
         from sqa_tui.screens.confirm import ConfirmScreen
 
         lost = [text for screen in self.screen_stack if (text := getattr(screen, "unsaved", ""))]
-        if not lost:
+        going = self._fetches.going() if self._fetches is not None else []
+        if not lost and not going:
             self.exit()
             return
-        question = ConfirmScreen("Quit without keeping a recipe?", f"What was changed is lost: {', '.join(lost)}.")
-        self.push_screen(question, lambda yes: self.exit() if yes else None)
+        what = "without keeping a recipe" if lost else "while a download goes on"
+        said = [f"What was changed is lost: {', '.join(lost)}."] if lost else []
+        if going:
+            names = ", ".join(plain(each.name, 60) for each in going)
+            said.append(f"Not here yet: {names}. Fetched again, it goes on from what has come; x cancels it.")
+        self.push_screen(ConfirmScreen(f"Quit {what}?", "\n".join(said)), lambda yes: self.exit() if yes else None)
 
     def action_help_quit(self) -> None:
         """Ctrl+C, which ends other programs: say what ends this one."""

@@ -57,15 +57,18 @@ class Fetches:
         """The download of an entry that still goes on."""
         return next((each for each in self._all if each.name == name and not each.done), None)
 
+    def going(self) -> list[Fetch]:
+        """Downloads that go on, the oldest first."""
+        return [each for each in self._all if not each.done]
+
     def shown(self) -> list[Fetch]:
         """Downloads that go on, the newest first, and then some that ended."""
-        going = [each for each in self._all if not each.done]
         ended = [each for each in self._all if each.done]
-        return [*reversed(going), *reversed(ended[-SHOWN_ENDED:])]
+        return [*reversed(self.going()), *reversed(ended[-SHOWN_ENDED:])]
 
     def forget_ended(self) -> None:
         """Show no longer what ended."""
-        self._all = [each for each in self._all if not each.done]
+        self._all = self.going()
 
     def _changed(self, fetch: Fetch) -> None:
         now = time.monotonic()

@@ -14,7 +14,7 @@ from engine.zoo.entry import Entry, may_teach
 from engine.zoo.folder import recipes
 from engine.zoo.local import own_root
 from engine.zoo.source import ZooFile, files_in
-from engine.zoo.sources import find_entry, find_folder, read_name, read_stub, source_of, unknown
+from engine.zoo.sources import find_entry, find_folder, is_path, read_name, read_stub, source_of, unknown
 from engine.zoo.sparsezoo import URL_VARIABLE, SparseZooSource
 from engine.zoo.stubs import is_stub, parse_stub
 from engine.zoo.substitutes import Role, Substitute, substitutes
@@ -74,6 +74,8 @@ def show(text: str, *, online: bool = False) -> Card:
     entry = find_entry(name)
     if entry is None and is_stub(name) and SparseZooSource().state().word != "ready":
         raise unknown(read_stub(name))
+    if entry is None and is_path(name):
+        raise _nothing_at(Path(name).expanduser())
     folder = find_folder(name)
     files = files_in(folder).files if folder is not None else _listed(name) if online else ()
     fact = fact_of(entry.stub) if entry is not None else None
@@ -90,6 +92,14 @@ def show(text: str, *, online: bool = False) -> Card:
         substitutes=_instead(entry),
         sources=tuple(fact.sources) if fact is not None else (),
     )
+
+
+def _nothing_at(path: Path) -> UserError:
+    shown = plain(str(path))
+    if not path.exists():
+        return UserError(f"no such folder: {shown}", "`sqa-tui zoo list` shows what is known")
+    what = f"nothing of a model in the folder {shown}" if path.is_dir() else f"not a folder: {shown}"
+    return UserError(what, "name a folder that has config.json, a recipe or deployment/")
 
 
 def _notes(fact: Fact) -> tuple[str, ...]:

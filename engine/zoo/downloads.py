@@ -30,7 +30,7 @@ class Fetch:
         self.error: UserError | None = None
         self.cancelled = False
         self._source, self._on_change = source, on_change
-        self._give_up = threading.Event()
+        self._give_up, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"fetch {name}", daemon=True)
 
     @property
@@ -48,11 +48,18 @@ class Fetch:
         self._give_up.set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait for the end; whether it came."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        """Wait for the end; whether it came. An interrupt ends the wait alone, and one may wait again."""
+        # Not `join`: Python 3.11 takes a thread for dead whose `join` was interrupted.
+        return self._ended.wait(timeout)
 
     def _run(self) -> None:
+        try:
+            self._fetch()
+            self._tell()
+        finally:
+            self._ended.set()
+
+    def _fetch(self) -> None:
         try:
             self.path = fetch_from(
                 self._source, self.name, self.part, on_progress=self._moved, cancelled=self._give_up.is_set
@@ -63,7 +70,6 @@ class Fetch:
             self.cancelled = True
         except Exception as error:
             self.error = UserError(f"{type(error).__name__}: {error}", "")
-        self._tell()
 
     def _moved(self, progress: Progress) -> None:
         self.progress = progress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import msgspec
 
 from engine.errors import UserError, plain
 from engine.zoo.stubs import Stub
+from engine.zoo.texts import read_regular
 
 RECIPE_SUFFIXES = (".md", ".yaml", ".yml")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -30,6 +30,7 @@ class Configuration(msgspec.Struct):
 
 _configurations = msgspec.json.Decoder(Configuration)
 _CONFIGURATION_LIMIT = 1 << 16
+_INDEX_LIMIT = 1 << 24
 
 
 class _Index(msgspec.Struct):
@@ -49,18 +50,13 @@ def training_folder(folder: Path) -> Path | None:
 
 
 def configuration(training: Path | str) -> Configuration | None:
-    """What ``config.json`` says, nothing where it is not what transformers writes; None where there is none."""
-    # Not `open`: it asks the system twice as much, and this is called for thousands of folders.
+    """What ``config.json`` says, nothing where it is not what transformers writes; None where no file can be read."""
     try:
-        descriptor = os.open(f"{training}/config.json", os.O_RDONLY | os.O_CLOEXEC)
+        return _configurations.decode(read_regular(f"{training}/config.json", _CONFIGURATION_LIMIT))
     except OSError:
         return None
-    try:
-        return _configurations.decode(os.read(descriptor, _CONFIGURATION_LIMIT))
-    except (OSError, msgspec.DecodeError):
+    except msgspec.DecodeError:
         return Configuration()
-    finally:
-        os.close(descriptor)
 
 
 def has_model(folder: Path) -> bool:
@@ -72,7 +68,7 @@ def _has_weights(folder: Path, name: str) -> bool:
     if (folder / name).is_file():
         return True
     try:
-        index = msgspec.json.decode((folder / f"{name}.index.json").read_bytes(), type=_Index)
+        index = msgspec.json.decode(read_regular(folder / f"{name}.index.json", _INDEX_LIMIT), type=_Index)
     except (OSError, msgspec.DecodeError):
         return False
     return all((folder / part).is_file() for part in set(index.weight_map.values()))

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.zoo.folder import has_model
+from engine.zoo.texts import read_regular
 
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _TRUE = frozenset(("1", "on", "yes", "true"))
 _PREFIX = "models--"
+_REVISION_LIMIT = 1 << 10
 
 
 def offline_variable() -> str | None:
@@ -54,6 +56,6 @@ def cached_names() -> Iterator[str]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return read_regular(path, _REVISION_LIMIT).decode(errors="replace").strip()
     except OSError:
         return ""

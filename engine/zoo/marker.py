@@ -7,8 +7,10 @@ from pathlib import Path
 import msgspec
 
 from engine.zoo.source import Part, ZooFile
+from engine.zoo.texts import read_regular
 
 NAME = ".sqa-zoo.json"
+_LIMIT = 1 << 24
 
 
 class Marker(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +28,7 @@ class Marker(msgspec.Struct, frozen=True, kw_only=True):
 def read_marker(folder: Path) -> Marker | None:
     """The marker of a download, None for a folder that is none."""
     try:
-        return msgspec.json.decode((folder / NAME).read_bytes(), type=Marker)
+        return msgspec.json.decode(read_regular(folder / NAME, _LIMIT), type=Marker)
     except (OSError, msgspec.DecodeError):
         return None
 

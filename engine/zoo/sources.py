@@ -162,10 +162,15 @@ def meant_as_stub(text: str) -> bool:
     """
     if is_stub(text):
         return True
-    if not text or text.startswith(("/", ".", "~")) or text.endswith(RECIPE_SUFFIXES) or Path(text).exists():
+    if not text or is_path(text) or text.endswith(RECIPE_SUFFIXES):
         return False
     bare = text.partition("?")[0].rstrip("/")
     return bare.count("/") == _PATH_SLASHES or CatalogueSource().find(f"{PREFIX}{bare}") is not None
+
+
+def is_path(text: str) -> bool:
+    """Whether `text` can only be a path of this machine: it is written as one, or something is there."""
+    return text.startswith(("/", ".", "~")) or os.path.exists(text)
 
 
 def read_name(text: str) -> str:

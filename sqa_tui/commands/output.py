@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,14 +21,22 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout, indented."""
-    text = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+    sys.stdout.write(_encoded(value, 2).decode() + "\n")
 
 
 def print_json_line(value: Any) -> None:
     """One JSON document on one line of stdout."""
-    sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
+    sys.stdout.write(_encoded(value, None).decode() + "\n")
     sys.stdout.flush()
+
+
+def _encoded(value: Any, indent: int | None) -> bytes:
+    try:
+        text = msgspec.json.encode(value, enc_hook=str)
+        return text if indent is None else msgspec.json.format(text, indent=indent)
+    except UnicodeEncodeError:
+        # The name of a file that is no UTF-8: its bytes as escapes, from which Python reads the same name.
+        return json.dumps(msgspec.to_builtins(value, enc_hook=str), indent=indent).encode("ascii")
 
 
 def console() -> Console:

@@ -37,7 +37,11 @@ def fetch_shown(
         for each in fetches:
             each.cancel()
         _wait(fetches)
-        click.echo("cancelled: nothing of it was kept", err=True)
+        for each in fetches:
+            if each.cancelled:
+                click.echo(f"{plain(each.name)}: cancelled: nothing of it was kept", err=True)
+            else:
+                _conclude(each, as_json=as_json, stdout=stdout)
         raise
     return max(_conclude(each, as_json=as_json, stdout=stdout) for each in fetches)
 

@@ -25,12 +25,13 @@ from sqa_tui.screens.zoo_card import ZooCardScreen
 from sqa_tui.screens.zoo_fetching import Fetching
 from sqa_tui.screens.zoo_sources import ZooSourcesScreen
 from sqa_tui.screens.zoo_using import Take
+from sqa_tui.source_states import as_answered, ask_sources
 from sqa_tui.widgets.card_pane import CardLine, CardPane
 from sqa_tui.widgets.cursor_list import CursorList
 from sqa_tui.widgets.filter_bar import FilterBar
 from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import Lines, Piece, TitleBar
-from sqa_tui.widgets.zoo_list import BEST_FIRST, ORDERS, Order, ZooList, arranged
+from sqa_tui.widgets.zoo_list import BEST_FIRST, Order, ZooList, arranged
 from sqa_tui.zoo_filters import fields_for, query_of
 from sqa_tui.zoo_words import SourceState, source_line, source_lines
 
@@ -112,7 +113,7 @@ class ZooScreen(Fetching):
 
     @on(EntriesListed)
     def _listed(self, message: EntriesListed) -> None:
-        self._index, self._states = message.index, message.states
+        self._index, self._states = message.index, as_answered(message.states, self.app.answered)
         self._doing = "" if message.whole else self._doing
         self._show_sources()
         self._arrived()
@@ -135,13 +136,27 @@ class ZooScreen(Fetching):
         self._show_title()
         try:
             found = await asyncio.to_thread(_ask, words)
+        except UserError:
+            self.ask_again()
+            raise
         finally:
             self._doing = ""
             self._show_title()
         self._found |= {entry.stub: entry for entry in found}
         self._index = self._with_found(self._index.entries)
+        if self.app.answered:
+            self.ask_again()
         self.notify(f"{len(found)} entries found{f' for {plain(words)}' if words else ''}", markup=False)
         self._arrived()
+
+    def ask_again(self) -> None:
+        """Show whether the sources answer; none is asked that says without it that it cannot be used."""
+        self._ask_sources()
+
+    @work(exit_on_error=False, exclusive=True, group="ask")
+    async def _ask_sources(self) -> None:
+        self._states = await ask_sources(self.app.answered)
+        self._show_sources()
 
     # filters and order
 
@@ -182,7 +197,7 @@ class ZooScreen(Fetching):
 
     def action_sort(self) -> None:
         entries = self.query_one(ZooList)
-        column = ORDERS[(ORDERS.index(entries.order.column) + 1) % len(ORDERS)]
+        column = entries.next_column()
         entries.order = Order(column, descending=column in BEST_FIRST)
         self._show()
         entries.redraw()
@@ -255,7 +270,11 @@ class ZooScreen(Fetching):
             self.notify(f"{plain(self.chosen.stub)} is on the clipboard of your terminal", markup=False)
 
     def action_sources(self) -> None:
-        self.app.push_screen(ZooSourcesScreen(self._states))
+        self.app.push_screen(ZooSourcesScreen(self._states), self._asked)
+
+    def _asked(self, _: object) -> None:
+        self._states = as_answered(self._states, self.app.answered)
+        self._show_sources()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         entry = self.chosen

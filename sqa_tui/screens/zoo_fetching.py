@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from textual import on, work
+from textual.timer import Timer
 
 from engine.errors import UserError, plain
 from engine.zoo import Entry
@@ -12,16 +13,22 @@ from sqa_tui.fetches import Fetches
 from sqa_tui.formatting import short_name
 from sqa_tui.messages import FetchMoved
 from sqa_tui.screens.pick import Choice, PickScreen
-from sqa_tui.screens.zoo_using import Using, instead_of
+from sqa_tui.screens.zoo_using import Take, Using, instead_of
 from sqa_tui.widgets.lines import Lines
 from sqa_tui.zoo_words import fetch_line
 
 LINES = 4
 """So many downloads are shown at most."""
+LOOK_SECONDS = 0.5
+"""How often downloads that go on are looked at: the last word before a long silence may not have been told."""
 
 
 class Fetching(Using):
     """The part of the Zoo screen that downloads."""
+
+    def __init__(self, take: Take | None) -> None:
+        super().__init__(take)
+        self._looking: Timer | None = None
 
     @property
     def fetches(self) -> Fetches:
@@ -30,6 +37,10 @@ class Fetching(Using):
 
     def read_again(self) -> None:
         """Look at the sources again: something of theirs is on this machine now."""
+        raise NotImplementedError
+
+    def ask_again(self) -> None:
+        """Ask the sources whether they can be used: one of them seems not to be."""
         raise NotImplementedError
 
     @work(exit_on_error=False, group="fetch")
@@ -60,9 +71,9 @@ class Fetching(Using):
     def action_cancel(self) -> None:
         """Cancel the download of the entry under the cursor, else the newest one."""
         own = self.fetches.of(self.chosen.stub) if self.chosen is not None else None
-        going = [each for each in self.fetches.shown() if not each.done]
+        going = self.fetches.going()
         if own is not None or going:
-            (own or going[0]).cancel()
+            (own or going[-1]).cancel()
         else:
             self.fetches.forget_ended()
             self.show_fetches()
@@ -72,6 +83,8 @@ class Fetching(Using):
         self.show_fetches()
         if message.fetch.path is not None:
             self.read_again()
+        if message.fetch.error is not None:
+            self.ask_again()
 
     def show_fetches(self) -> None:
         """Show how far every download is."""
@@ -81,3 +94,12 @@ class Fetching(Using):
             pane.display = bool(shown)
         pane.show([fetch_line(each) for each in shown])
         self.refresh_bindings()
+        self._look(bool(self.fetches.going()))
+
+    def _look(self, on: bool) -> None:
+        """Look at the downloads again and again, or no longer."""
+        if on and self._looking is None:
+            self._looking = self.set_interval(LOOK_SECONDS, self.show_fetches)
+        elif not on and self._looking is not None:
+            self._looking.stop()
+            self._looking = None

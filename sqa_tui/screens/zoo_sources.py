@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from textual import work
 from textual.app import ComposeResult
 
 from engine.errors import plain
-from engine.zoo.sources import probe_all
 from sqa_tui.actions import bindings_of
 from sqa_tui.screens.base import BaseScreen
+from sqa_tui.source_states import ask_sources
 from sqa_tui.widgets.card_pane import CardLine, CardPane
 from sqa_tui.widgets.key_bar import KeyBar
 from sqa_tui.widgets.lines import Piece, TitleBar
@@ -35,7 +34,7 @@ class ZooSourcesScreen(BaseScreen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        self._show("as far as is known without asking")
+        self._show("as they last answered" if self.app.answered else "as far as is known without asking")
 
     def _show(self, note: str) -> None:
         self.query_one(TitleBar).show((Piece(note, "muted"),))
@@ -44,8 +43,7 @@ class ZooSourcesScreen(BaseScreen[None]):
     @work(exit_on_error=False, exclusive=True, group="ask")
     async def action_ask(self) -> None:
         self.query_one(TitleBar).show((Piece("asking …", "muted"),))
-        found = await asyncio.to_thread(probe_all)
-        self._states = tuple((source.name, source.title, state) for source, state in found)
+        self._states = await ask_sources(self.app.answered)
         self._show("as they answered")
 
     def action_back(self) -> None:

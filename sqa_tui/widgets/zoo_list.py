@@ -90,11 +90,17 @@ class ZooList(CursorList[Entry]):
 
     order = Order()
 
+    def next_column(self) -> str:
+        """The name of the column that is sorted by after the present one: one that is shown, or none."""
+        shown = ("", NAME.name, *(column.name for column in _columns(self.size.width)))
+        place = ORDERS.index(self.order.column) + 1
+        return next(name for name in (*ORDERS[place:], *ORDERS) if name in shown)
+
     def key_of(self, row: Entry) -> str:
         return row.stub
 
     def draw(self, width: int, height: int) -> list[CellRow]:
-        columns = [column for column in COLUMNS if width >= column.needs]
+        columns = _columns(width)
         gap = 2 if width >= WIDE else 1
         name = max(width - LEFT - sum(column.width + gap for column in columns), LEAST_NAME)
         rows = [
@@ -126,6 +132,10 @@ class ZooList(CursorList[Entry]):
             row.put_cut(x, text.rjust(column.width) if column.right else text, style, x + column.width)
             x += column.width + gap
         return row
+
+
+def _columns(width: int) -> list[Column]:
+    return [column for column in COLUMNS if width >= column.needs]
 
 
 def _colour(column: Column, entry: Entry) -> str:

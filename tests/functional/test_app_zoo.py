@@ -17,6 +17,7 @@ from engine.zoo import Entry, Fetch, Progress, list_entries, source_of
 from engine.zoo.local import own_root
 from sqa_tui.app import SqaApp
 from sqa_tui.run_form import DEMO, RunChoices
+from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.new_run import NewRunScreen
 from sqa_tui.screens.pick import PickScreen
 from sqa_tui.screens.recipe import RecipeScreen
@@ -156,6 +157,17 @@ async def test_a_key_sorts_by_the_next_column_and_unknown_values_come_last() -> 
         await pilot.press("S")
         assert [row.f1 for row in rows(app)][: len(known)] == sorted(known)
         assert "by F1 ▲" in screen_text(app)
+
+
+async def test_only_columns_that_are_shown_are_sorted_by() -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        titles: list[str] = []
+        for _ in range(9):
+            await pilot.press("s")
+            titles.append(app.screen.query_one(ZooList).order.column)
+        assert titles == ["name", "task", "layers", "sparsity", "int8", "F1", "here", "source", ""]
 
 
 def test_without_an_order_entries_stay_as_they_are() -> None:
@@ -324,7 +336,6 @@ async def test_a_source_that_cannot_be_used_says_why(size: tuple[int, int], monk
         await pilot.press("i")
         await until(pilot, lambda: isinstance(app.screen, ZooSourcesScreen))
         assert "HF_HUB_OFFLINE forbids the network" in screen_words(app)
-        monkeypatch.setattr("sqa_tui.screens.zoo_sources.probe_all", lambda: [])
         await pilot.press("a")
         await until(pilot, lambda: "as they answered" in screen_text(app))
 
@@ -381,6 +392,47 @@ async def test_the_hub_is_asked_on_request_and_two_downloads_go_on_at_once(hub: 
         assert not list((own_root() / ".partial").glob("*slow*"))
         await pilot.press("x")
         await until(pilot, lambda: not app.screen.query_one("#fetches").display)
+
+
+async def test_quitting_during_a_download_is_asked_about(hub: HubServer) -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        going = app.fetches.start(f"{HUB_NAME}-slow")
+        line = app.screen.query_one("#fetches", Lines)
+        await until(pilot, lambda: "model.safetensors" in line.text and "0 B" not in line.text, tries=1500)
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+        assert f"Not here yet: {HUB_NAME}-slow" in screen_words(app)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, ZooScreen))
+        going.cancel()
+        await until(pilot, lambda: "cancelled" in line.text)
+        await pilot.press("q")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_what_a_source_answered_is_said_until_it_is_asked_again(hub: HubServer) -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot)
+        line = app.screen.query_one("#sources", Lines)
+        assert "✓ hub" in line.text
+        hub.faults.status["/api/models"] = 503
+        await pilot.press("h")
+        await until(pilot, lambda: "✗ hub" in line.text, tries=1500)
+        await pilot.press("f5", "escape", "z")
+        await listed(app, pilot)
+        line = app.screen.query_one("#sources", Lines)
+        assert "✗ hub" in line.text
+        hub.faults.status.clear()
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, ZooSourcesScreen))
+        assert "✗ hub" in screen_words(app)
+        await pilot.press("a")
+        await until(pilot, lambda: "as they answered" in screen_text(app), tries=1500)
+        await pilot.press("escape")
+        await until(pilot, lambda: "✓ hub" in line.text)
 
 
 async def test_a_source_that_breaks_is_one_line_and_the_list_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,32 @@ def test_wrong_stubs_are_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[
     assert "SPARSEZOO_API_URL" in err
     assert zoo(capsys, "list", "--layers", "many")[0] == 2
     assert zoo(capsys, "fetch")[0] == 2
+
+
+@pytest.mark.parametrize("name", ["empty", "file", "absent"])
+def test_a_path_that_is_no_model_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("text")
+    code, out, err = zoo(capsys, "show", str(tmp_path / name))
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert str(tmp_path / name) in err
+    assert "fetch" not in err
+
+
+def test_a_name_that_is_no_utf_8_is_listed_and_shown(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SQA_ZOO_ROOTS", str(tmp_path))
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "config.json").write_text('{"model_type": "bert"}')
+    assert [each["stub"] for each in listed(capsys, "--source", "local")] == [str(folder)]
+    code, out, _ = zoo(capsys, "list", "--source", "local")
+    assert (code, str(tmp_path / "caf") in out) == (0, True)
+    code, out, _ = zoo(capsys, "show", str(folder), "--json")
+    assert (code, json.loads(out)["name"]) == (0, str(folder))
 
 
 def test_sources_say_their_state_and_reason(capsys: pytest.CaptureFixture[str]):

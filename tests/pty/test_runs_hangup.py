@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import signal
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from terminal import Terminal
 
 from engine.runs.evidence import assess
 from engine.runs.identity import read_identity
@@ -39,14 +39,11 @@ def wait_for(condition, describe=lambda: "", seconds=20.0):
 
 def test_the_engine_survives_the_hangup_of_the_terminal_that_started_it():
     run = create_run(slug="hangup", model="m", model_path="/m")
-    starter, terminal = pty.fork()
-    if not starter:
-        os.execv(sys.executable, [sys.executable, "-c", STARTER, str(run.path), str(FAKE_ENGINE)])
+    starter = Terminal([sys.executable, "-c", STARTER, str(run.path), str(FAKE_ENGINE)], columns=80, rows=24)
     try:
         wait_for(lambda: assess(run).state == "running", lambda: assess(run))
-        os.close(terminal)
-        _, status = os.waitpid(starter, 0)
-        assert os.WTERMSIG(status) == signal.SIGHUP, "the hang-up did not reach the session of the terminal"
+        starter.hang_up()
+        assert starter.wait() == -signal.SIGHUP, "the hang-up did not reach the session of the terminal"
         reached = read_state(run).step or 0
         reader = EventReader(run.events_file)
         reader.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_the_first_root_wins_and_loops_of_links_end(roots: tuple[Path, Path]):
     assert set(found) == {STUB, str(second / "mine"), str(second / "link")}
     assert found[STUB].layers == 6
     assert found[STUB].path == first / STUB.removeprefix("zoo:")
+
+
+@pytest.mark.parametrize("name", ["config.json", "training/config.json", ".sqa-zoo.json"])
+def test_a_pipe_in_the_place_of_a_file_holds_nobody(roots: tuple[Path, Path], name: str):
+    whole = model(roots[0] / "whole")
+    odd = roots[0] / "odd"
+    (odd / "training").mkdir(parents=True)
+    os.mkfifo(odd / name)
+    assert set(local()) == {str(whole)}
+    assert find_entry(str(odd)) is None
 
 
 def test_a_root_that_is_not_there_is_said(roots: tuple[Path, Path]):
