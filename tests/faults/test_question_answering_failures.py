@@ -144,7 +144,9 @@ def test_out_of_memory(files: Path) -> None:
 
 
 def test_a_dead_process_of_the_data(files: Path) -> None:
-    directory = create(files, "--max_steps", "500", "--dataloader_num_workers", "1", recipe=False)
+    # Batches enough that the process is never done with an epoch before it is killed: it works two ahead.
+    flags = ("--per_device_train_batch_size", "1", "--max_steps", "500", "--dataloader_num_workers", "1")
+    directory = create(files, *flags, recipe=False)
 
     def kill_workers(fields: dict[str, Any]) -> None:
         for child in psutil.Process().children():

@@ -33,9 +33,10 @@ async def test_it_follows_what_is_possible_and_a_click_does_it() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await until(pilot, lambda: "q Quit" in screen_text(app))
         last = screen_text(app).splitlines()[-1]
-        await pilot.click(offset=(last.index("Open"), 23))
-        assert len(app.screen_stack) == 1, "there is no run to open"
+        await pilot.click(offset=(last.index("Ask"), 23))
+        assert len(app.screen_stack) == 1, "there is no run to ask"
         make_run("demo", *FINISHED)
-        await until(pilot, lambda: " demo " in screen_text(app))
+        await until(pilot, lambda: "Enter Open" in screen_text(app))
+        last = screen_text(app).splitlines()[-1]
         await pilot.click(offset=(last.index("New run"), 23))
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))

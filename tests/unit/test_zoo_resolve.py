@@ -132,11 +132,16 @@ def test_folders_and_hub_names(tmp_path: Path):
     assert [resolve_teacher(word) for word in ("disable", "self")] == ["disable", "self"]
 
 
-@pytest.mark.parametrize("text", ["./nowhere", "/nowhere", "a/b/c", "no such model", ""])
+@pytest.mark.parametrize("text", ["./nowhere", "/nowhere", "a/b/c", "no such model"])
 def test_what_is_neither_folder_nor_hub_name_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="model folder"):
         resolve_model(text)
+
+
+def test_nothing_at_all_is_said_to_be_nothing():
+    with pytest.raises(UserError, match="no model is named"):
+        resolve_model(" ")
 
 
 def test_recipes_by_path(tmp_path: Path):

@@ -39,6 +39,9 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
         super().__init__(modifier, sparseml_compatible=sparseml_compatible)
         self.masking = Masking([])
         self.applied: list[float | None] = []
+        """The sparsity of the last masks, for each parameter; None before the first."""
+        self.gone = False
+        """Whether the masks were let go, so that nothing is aimed at any more."""
 
     def check(self, model: nn.Module, teacher: Teacher) -> None:
         self.selected(model)
@@ -55,7 +58,7 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
     def let_go(self) -> None:
         """Hold the masks no longer: the weights grow again."""
         self.masking.release()
-        self.applied = [None if target is None else 0.0 for target in self.applied]
+        self.gone = True
 
     def after_step(self) -> None:
         self.masking.apply()
@@ -65,14 +68,15 @@ class MaskingBehaviour(Behaviour[AnyModifier], Generic[AnyModifier]):
         self.masking.release()
 
     def maskings(self) -> Sequence[tuple[Masking, list[float | None]]]:
-        return [(self.masking, self.applied)]
+        nothing = [None if target is None else 0.0 for target in self.applied]
+        return [(self.masking, nothing if self.gone else self.applied)]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"masking": self.masking.state_dict(), "applied": list(self.applied)}
+        return {"masking": self.masking.state_dict(), "applied": list(self.applied), "gone": self.gone}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.masking.load_state_dict(state["masking"])
-        self.applied = list(state["applied"])
+        self.applied, self.gone = list(state["applied"]), state["gone"]
 
 
 class ScoredPruning(MaskingBehaviour[Scored], ABC):
