@@ -1,5 +1,6 @@
 # Everything runs from a virtual environment that these rules make by themselves.
 PYTHON ?= python3
+PYTEST_ARGS ?= -n auto
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
