@@ -7,7 +7,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
-NEED_ARGUMENTS = {"accuracy", "real_squad", "resume", "training", "training_job", "whole_job"}
+NEED_ARGUMENTS = {"accuracy", "real_squad", "resume", "tokenise", "training", "training_job", "whole_job"}
 """Left out unless called by themselves: they need data that is not in the repository, or many minutes."""
 
 
