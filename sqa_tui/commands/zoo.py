@@ -69,6 +69,7 @@ def _print_entries(entries: list[Entry]) -> None:
             for entry in entries
         ],
         right=["layers", "sparsity", "F1"],
+        above="stub",
     )
 
 
@@ -118,4 +119,5 @@ def sources_command(offline: bool, as_json: bool) -> None:
     print_table(
         ["source", "state", "what it is", "reason"],
         [[source.name, state.word, source.title, plain(state.reason)] for source, state in states],
+        fold=["what it is", "reason"],
     )
