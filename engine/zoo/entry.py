@@ -57,9 +57,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     note: str = ""
 
 
-def title_of(architecture: str, dataset: str, sparsity: float | None, quantised: bool) -> str:
-    """``bert-base on squad, 90 % pruned, int8``."""
-    pruning = "" if sparsity == 0 else ", pruned" if sparsity is None else f", {sparsity:g} % pruned"
+def title_of(architecture: str, dataset: str, sparsity: float | None, quantised: bool, *, pruned: bool = True) -> str:
+    """``bert-base on squad, 90 % pruned, int8``; of unknown sparsity, `pruned` says whether it has any."""
+    unknown = ", pruned" if pruned else ""
+    pruning = "" if sparsity == 0 else unknown if sparsity is None else f", {sparsity:g} % pruned"
     kind = ", dense" if sparsity == 0 and not quantised else pruning
     return f"{architecture} on {dataset}{kind}{', int8' if quantised else ''}"
 
@@ -70,7 +71,7 @@ def entry_of_stub(stub: Stub, *, layers: int | None = None, **more: Any) -> Entr
     tag = read_tag(stub.tag)
     return Entry(
         stub=stub.bare,
-        title=title_of(architecture, stub.dataset, tag.sparsity, tag.quantised),
+        title=title_of(architecture, stub.dataset, tag.sparsity, tag.quantised, pruned=tag.structure is not None),
         architecture=architecture,
         layers=layers or tag.layers,
         dataset=stub.dataset,

@@ -50,15 +50,25 @@ def _below(path: str, relative: str, depth: int) -> Iterator[Entry]:
 def _folders(path: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(path) as items:
-            found = [item for item in items if not item.name.startswith(".") and item.is_dir() and not _is_loop(item)]
+            found = [item for item in items if _is_folder(item)]
     except OSError:
         return []
     return sorted(found, key=lambda item: item.name)
 
 
+def _is_folder(item: os.DirEntry[str]) -> bool:
+    try:
+        return not item.name.startswith(".") and item.is_dir() and not _is_loop(item)
+    except OSError:
+        # A link that leads to itself, or nowhere: the folders beside it are still worth a look.
+        return False
+
+
 def _is_loop(item: os.DirEntry[str]) -> bool:
     """Whether it is a link to a folder that holds it."""
-    return item.is_symlink() and Path(item.path).parent.resolve().is_relative_to(os.path.realpath(item.path))
+    return item.is_symlink() and Path(os.path.realpath(os.path.dirname(item.path))).is_relative_to(
+        os.path.realpath(item.path)
+    )
 
 
 def _unchanged(path: str) -> Entry | None:

@@ -77,7 +77,13 @@ def _table(lines: Sequence[Sequence[str]], right: Sequence[str], fold: Sequence[
     for name, *cells in zip(*lines, strict=True):
         least = None if not fold or name in fold else max(map(cell_len, (name, *cells)))
         justify = "right" if name in right else "left"
-        table.add_column(name, justify=justify, no_wrap=name not in fold, overflow="fold", min_width=least)
+        table.add_column(
+            name,
+            justify=justify,
+            no_wrap=name not in fold,
+            overflow="fold" if name in fold else "ellipsis",
+            min_width=least,
+        )
     for row in lines[1:]:
         table.add_row(*map(Text, row))
     return table

@@ -63,6 +63,13 @@ def test_the_first_root_wins_and_loops_of_links_end(roots: tuple[Path, Path]):
     assert found[STUB].path == first / STUB.removeprefix("zoo:")
 
 
+def test_a_link_to_itself_hides_nothing_else(roots: tuple[Path, Path]):
+    mine = model(roots[0] / "mine")
+    (roots[0] / "x").symlink_to(roots[0] / "x")
+    (roots[0] / "nowhere").symlink_to(roots[0] / "absent")
+    assert set(local()) == {str(mine)}
+
+
 @pytest.mark.parametrize("name", ["config.json", "training/config.json", ".sqa-zoo.json"])
 def test_a_pipe_in_the_place_of_a_file_holds_nobody(roots: tuple[Path, Path], name: str):
     whole = model(roots[0] / "whole")

@@ -10,6 +10,7 @@ from engine.errors import UserError
 from engine.zoo import list_entries, parse_stub
 from engine.zoo.card import show
 from engine.zoo.catalogue import FILE, facts
+from engine.zoo.entry import entry_of_stub, may_teach
 from engine.zoo.filters import Index, Query, select
 from engine.zoo.sources import other_grammar, read_stub, same_model
 from engine.zoo.stubs import is_stub, nearest
@@ -52,6 +53,19 @@ def test_the_parts_of_tags():
     dense = read_tag("base-none")
     assert (dense.sparsity, dense.structure, dense.quantised) == (0, None, False)
     assert read_tag("pruned95.4block_quantized").structure == "4block"
+
+
+@pytest.mark.parametrize("tag", ["ours97-none", "mytag-none", "sparse90-none", "pruned150-none", "12layer-none"])
+def test_a_tag_of_unknown_meaning_is_not_dense(tag: str):
+    assert read_tag(tag).sparsity is None
+    entry = entry_of_stub(parse_stub(f"{QA}/bert-base/pytorch/huggingface/squad/{tag}"), source="local")
+    assert not may_teach(entry)
+    assert entry.title.endswith("pruned") == ("pruned" in tag)
+
+
+def test_tags_are_read_whatever_their_case():
+    tag = read_tag("12Layer_PRUNED90_Quant-none")
+    assert (tag.name, tag.sparsity, tag.layers, tag.quantised) == ("12Layer_PRUNED90_Quant", 90, 12, True)
 
 
 part = st.from_regex(r"[a-z0-9_.]+", fullmatch=True)
