@@ -36,6 +36,7 @@ class RecipeFields:
             dict(self.typed),
             _number(self.epochs, MOST_EPOCHS),
             STEPS_PER_EPOCH if steps is None else max(round(steps), 1),
+            steps is None,
         )
 
     def value(self, name: str, reading: Reading) -> str:

@@ -33,6 +33,8 @@ class Question:
     epochs: float | None = None
     """The length of the run; None: the recipe's own."""
     steps_per_epoch: int = STEPS_PER_EPOCH
+    steps_assumed: bool = False
+    """Whether nobody has said how many steps an epoch has."""
 
 
 @dataclass(frozen=True)
@@ -175,12 +177,13 @@ def _findings(draft: Draft, question: Question) -> tuple[Finding, ...]:
     recipe = draft.recipe
     if recipe is None:
         return tuple(_finding("error", problem) for problem in draft.problems)
-    advice = warnings(recipe, steps_per_epoch=question.steps_per_epoch, epochs=question.epochs)
+    steps, epochs = None if question.steps_assumed else question.steps_per_epoch, question.epochs
+    advice = warnings(recipe, steps_per_epoch=steps, epochs=epochs)
     in_order = sorted(advice, key=lambda problem: (problem.line, problem.column))
     return (
-        *(_finding("error", problem) for problem in refusals(recipe)),
+        *(_finding("error", problem) for problem in refusals(recipe, steps_per_epoch=steps, epochs=epochs)),
         *(_finding("warning", problem) for problem in in_order),
-        *(_finding("note", problem) for problem in remarks(recipe, epochs=question.epochs)),
+        *(_finding("note", problem) for problem in remarks(recipe, epochs=epochs)),
     )
 
 

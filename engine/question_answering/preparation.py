@@ -90,7 +90,7 @@ def prepare(
     """
     for note in arguments.notes:
         say(note, level="info")
-    recipe = _recipe(spec)
+    recipe = _recipe(spec, one_shot=arguments.data.one_shot)
     # Rank 0's word: another process might look at another moment.
     checkpoint = ranks().from_first(lambda: _checkpoint(spec, arguments, again, say), UserError)
     keep_steps(checkpoint, arguments.training, ranks().count, say)
@@ -160,11 +160,11 @@ def _with_memory(teacher: Any, manager: SparsificationManager, windows: Windows 
     return remembering(teacher, windows, inputs.settings.max_length, inputs.say)
 
 
-def _recipe(spec: RunSpec) -> Recipe | None:
+def _recipe(spec: RunSpec, *, one_shot: bool) -> Recipe | None:
     if spec.recipe is None:
         return None
     recipe = parse_recipe(spec.recipe.text, name=spec.recipe.source, recipe_args=spec.recipe_args)
-    if found := refusals(recipe):
+    if found := refusals(recipe, one_shot=one_shot):
         raise RecipeError(found)
     return recipe
 

@@ -49,9 +49,9 @@ def check_recipe(arguments: Mapping[str, Any]) -> tuple[Recipe | None, list[Prob
         return None, [Problem("error", "recipe", str(problem)) for problem in error.problems]
     except UserError as error:
         return None, [Problem.of("recipe", error)]
-    if found := refusals(recipe):
-        return recipe, [Problem("error", "recipe", str(problem)) for problem in found]
     once = bool(arguments.get("one_shot"))
+    if found := refusals(recipe, one_shot=once):
+        return recipe, [Problem("error", "recipe", str(problem)) for problem in found]
     said = [Problem("warning", "recipe", str(problem)) for problem in (recipe.notes if once else warnings(recipe))]
     if once:
         return recipe, [*said, Problem("ok", "recipe", f"{len(recipe.modifiers)} modifiers at once")]

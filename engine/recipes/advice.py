@@ -17,10 +17,11 @@ from engine.recipes.modifiers import (
     OneShotPruningModifier,
     SetWeightDecayModifier,
 )
-from engine.recipes.modifiers.sparsity import RATIO_TOLERANCE, ratio
+from engine.recipes.modifiers.sparsity import ratio
 from engine.recipes.problems import Problem
 from engine.recipes.pruning_advice import about_alternating, about_selection, about_updates
 from engine.recipes.rate_advice import about_rates
+from engine.recipes.ratio_masks import CLOCKS, miss
 from engine.recipes.recipe import Recipe
 from engine.recipes.timeline import learning_rates
 
@@ -41,8 +42,6 @@ def warnings(recipe: Recipe, *, steps_per_epoch: int | None = None, epochs: floa
     for index, modifier in enumerate(recipe.modifiers):
         said = _about(modifier, length, steps_per_epoch)
         found += [_said(recipe, index, f"{modifier.name} {text}") for text in said]
-        if steps_per_epoch is not None and _falls_between(modifier, steps_per_epoch):
-            found.append(_said(recipe, index, f"{modifier.name} starts and ends between two steps, so it never ends"))
     return found + _between_modifiers(recipe, length)
 
 
@@ -87,6 +86,11 @@ def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> It
     if modifier.begins >= length:
         yield f"never starts: the run is over at epoch {length:g}"
         return
+    if steps_per_epoch is not None and _falls_between(modifier, steps_per_epoch):
+        yield "starts and ends between two steps, so it never ends"
+        if isinstance(modifier, GradualPruningModifier):
+            yield from about_selection(modifier)
+        return
     if isinstance(modifier, GradualPruningModifier):
         yield from _about_pruning(modifier, length, steps_per_epoch)
         yield from about_selection(modifier)
@@ -95,6 +99,8 @@ def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> It
         yield from about_alternating(modifier, length)
     elif isinstance(modifier, ConstantPruningModifier | OneShotPruningModifier) and 0 <= modifier.end_epoch < length:
         yield f"lets go at epoch {modifier.end_epoch:g}: what was zero grows again until the run ends"
+    elif isinstance(modifier, LayerPruningModifier) and not modifier.layers:
+        yield "names no layers, so it does nothing"
     elif isinstance(modifier, LayerPruningModifier) and modifier.end_epoch == length:
         yield "ends with the run; the layers stay out of the model as with end_epoch: -1"
     elif isinstance(modifier, AnyQuantizationModifier):
@@ -106,7 +112,7 @@ def _about(modifier: Modifier, length: float, steps_per_epoch: int | None) -> It
 def _about_pruning(modifier: GradualPruningModifier, length: float, steps_per_epoch: int | None) -> Iterator[str]:
     if isinstance(modifier.init_sparsity, float) and modifier.init_sparsity > max(targets(modifier)):
         yield "begins with more sparsity than it ends with: pruned weights come back"
-    yield from _about_ratio(modifier)
+    yield from _about_ratio(modifier, length, steps_per_epoch)
     if modifier.end_epoch == -1:
         yield "has no end, so it stays at init_sparsity"
     elif modifier.end_epoch > length:
@@ -117,17 +123,14 @@ def _about_pruning(modifier: GradualPruningModifier, length: float, steps_per_ep
         yield f"lets go at epoch {modifier.end_epoch:g} (leave_enabled is false): the weights grow again"
 
 
-def _about_ratio(modifier: GradualPruningModifier) -> Iterator[str]:
-    """Masks N:M prune one share of the weights or none; a run ends at the first other target."""
+def _about_ratio(modifier: GradualPruningModifier, length: float, steps_per_epoch: int | None) -> Iterator[str]:
+    """Where masks N:M may be asked for a sparsity they cannot have; where they surely are, the run is refused."""
     share = ratio(modifier.mask_type)
-    if share is None:
+    if share is None or steps_per_epoch is not None or miss(modifier, length):
         return
-    # From nothing to all in one update is possible too.
-    leaps = modifier.init_sparsity == 0 and modifier.update_frequency >= modifier.end_epoch - modifier.begins
-    sparsities = [*([] if leaps else [modifier.init_sparsity]), *targets(modifier)]
-    if any(isinstance(value, float) and abs(value - share) > RATIO_TOLERANCE for value in sparsities):
-        masks = f"masks {modifier.mask_type}"
-        yield f"cannot go through other sparsities than {share:g} with {masks}: set init_sparsity to it too"
+    missed = next((miss(modifier, length, steps) for steps in CLOCKS if miss(modifier, length, steps)), None)
+    if missed:
+        yield f"{missed}, where an epoch has many steps: set init_sparsity to {share:.4g} too"
 
 
 def _comes_last(epoch: float, length: float, steps_per_epoch: int | None) -> bool:

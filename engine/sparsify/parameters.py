@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from torch import nn
 
 from engine.errors import UserError, plain
+from engine.sparsify.patterns import TooSlowError, matched
 
 ALL = "__ALL__"
 ALL_PRUNABLE = "__ALL_PRUNABLE__"
@@ -45,20 +46,21 @@ def select_parameters(
     candidates = list(all_parameters(model))
     chosen: set[str] = set()
     for member in members:
-        matched = matching(model, member, candidates, modifier)
-        if not matched and strict:
+        found = matching(model, member, candidates, modifier)
+        if not found and strict:
             raise UserError(
                 f"{modifier}: {plain(member)} matches no parameter of the model",
                 "compare `params` of the recipe with the names of this model's parameters",
             )
-        chosen.update(matched)
+        chosen.update(found)
     if not chosen:
         raise UserError(f"{modifier}: no parameter is selected", "name at least one in `params` of the recipe")
     return [(name, parameter) for name, parameter in candidates if name in chosen]
 
 
 def matching(model: nn.Module, member: str, candidates: Sequence[tuple[str, nn.Parameter]], modifier: str) -> list[str]:
-    """The names among `candidates` that one member of `params` means. Raises `UserError` for a broken pattern."""
+    """The names among `candidates` that one member of `params` means. Raises `UserError` for a pattern that is
+    broken or takes too long."""
     if member == ALL:
         return [name for name, _ in candidates]
     if member == ALL_PRUNABLE:
@@ -66,7 +68,9 @@ def matching(model: nn.Module, member: str, candidates: Sequence[tuple[str, nn.P
     if not member.startswith(PATTERN):
         return [name for name, _ in candidates if name == member]
     try:
-        pattern = re.compile(member.removeprefix(PATTERN))
+        return matched(member.removeprefix(PATTERN), (name for name, _ in candidates))
     except re.error as error:
         raise UserError(f"{modifier}: {plain(member)} is not a regular expression", plain(str(error))) from None
-    return [name for name, _ in candidates if pattern.match(name)]
+    except TooSlowError:
+        message = f"{modifier}: {plain(member)} takes too long to match against the names of the model's parameters"
+        raise UserError(message, "leave out repeats of what repeats, such as (a+)+") from None

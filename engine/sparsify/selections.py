@@ -22,6 +22,7 @@ from engine.recipes.timeline import Timeline, Track
 from engine.sparsify.behaviours import BEHAVIOURS
 from engine.sparsify.behaviours.layer_distillation import LayerDistillation
 from engine.sparsify.behaviours.layers import LayerPruning
+from engine.sparsify.behaviours.parameters import ParameterSetting
 from engine.sparsify.behaviours.pruning import MaskingBehaviour
 from engine.sparsify.masks.create import check_mask
 from engine.sparsify.parameters import NamedParameters, select_parameters
@@ -127,6 +128,7 @@ class Selector:
             chosen.update(own)
         ordered = [(name, item) for name, item in self.model.named_parameters() if name in chosen and name not in taken]
         self._check_masks(wanted, modifier, ordered)
+        self._check_values(wanted.index, modifier, ordered)
         return self._made(wanted, modifier, tuple(patterns), ordered)
 
     def _matched(self, index: int, modifier: Modifier, member: str) -> NamedParameters:
@@ -155,6 +157,15 @@ class Selector:
             except ValueError as error:
                 self.say(wanted.index, "error", f"{modifier.name}: {name}: {error}", "change mask_type or params")
                 return
+
+    def _check_values(self, index: int, modifier: Modifier, parameters: NamedParameters) -> None:
+        behaviour = BEHAVIOURS.get(type(modifier))
+        if behaviour is None or not issubclass(behaviour, ParameterSetting):
+            return
+        try:
+            behaviour(modifier).check_shapes(parameters)
+        except UserError as error:
+            self.say(index, "error", error.message, error.hint)
 
     def _made(
         self, wanted: Wanted, modifier: Modifier, patterns: tuple[Pattern, ...], parameters: NamedParameters

@@ -42,7 +42,8 @@ def check(
         loaded = load_recipe(source, recipe_args=recipe_args)
     except RecipeError as error:
         return refuse(source, error, as_json)
-    found = [*(Said("error", problem) for problem in refusals(loaded)), *_advice(loaded, steps_per_epoch, epochs)]
+    refused = refusals(loaded, steps_per_epoch=steps_per_epoch, epochs=epochs)
+    found = [*(Said("error", problem) for problem in refused), *_advice(loaded, steps_per_epoch, epochs)]
     seen = None
     if model is not None:
         path = str(resolve_model(model))

@@ -64,17 +64,18 @@ def test_what_is_left_to_the_command_line(text: str, expected: str) -> None:
     assert expected in said.message
 
 
-@pytest.mark.parametrize(
-    ("fields", "expected"),
-    [
-        ("init_sparsity: 0.0, final_sparsity: 0.5", True),
-        ("init_sparsity: 0.5, final_sparsity: 0.5", False),
-        ("init_sparsity: 0.7, final_sparsity: 0.7", True),
-    ],
-)
-def test_masks_that_know_one_sparsity_only(fields: str, expected: bool) -> None:
-    text = f"  - !GMPruningModifier {{params: [a], {fields}, start_epoch: 0, end_epoch: 2, mask_type: '2:4'"
-    assert bool([said for said in messages(text + ", update_frequency: 1}\n") if "2:4" in said]) == expected
+def test_a_modifier_between_two_steps_is_not_said_to_let_go() -> None:
+    short = "start_epoch: 1.1, end_epoch: 1.2, leave_enabled: false"
+    text = PRUNING.replace("start_epoch: 1, end_epoch: 4", short)
+    assert messages(text, steps_per_epoch=1) == [
+        "MagnitudePruningModifier starts and ends between two steps, so it never ends"
+    ]
+
+
+def test_no_layers_to_drop() -> None:
+    assert messages("  - !LayerPruningModifier {layers: []}\n") == [
+        "LayerPruningModifier names no layers, so it does nothing"
+    ]
 
 
 @pytest.mark.parametrize(

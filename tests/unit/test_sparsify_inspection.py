@@ -200,3 +200,9 @@ def test_no_question_answering_model(folders: Path, tmp_path: Path) -> None:
         inspect(str(tmp_path), None)
     with pytest.raises(UserError, match="no folder"):
         inspect(str(tmp_path / "nothing"), None)
+
+
+def test_values_that_do_not_have_the_shape_are_errors(folders: Path) -> None:
+    text = "  - !SetParamModifier {params: [qa_outputs.bias, qa_outputs.weight], val: [1, 2]}\n"
+    (line,) = said(seen(folders / "dense", text))
+    assert line.startswith("error 3: val of SetParamModifier has the shape [2], qa_outputs.weight has [2, ")

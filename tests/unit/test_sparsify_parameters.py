@@ -126,7 +126,11 @@ def test_a_run_that_stops_before_the_end_keeps_its_values() -> None:
         (SET, "[1.0, -2, 3.0, 0.5]", "[1.0, 2.0]", r"shape \[2\], second.bias has \[4\]"),
         (SET, "[1.0, -2, 3.0, 0.5]", "[[1.0], [2.0, 3.0]]", "neither a number nor lists of numbers"),
         (SET, "[1.0, -2, 3.0, 0.5]", "many", "neither a number nor lists of numbers"),
-        (GRADUAL, "[8.0, 4.0, 0.0, -8.0]", "[[8.0]]", r"final_val of GradualParamModifier has the shape \[1, 1\]"),
+        (SET, "[1.0, -2, 3.0, 0.5]", "[1.0, .nan]", "val of SetParamModifier must be finite, not nan"),
+        (SET, "[1.0, -2, 3.0, 0.5]", "[1, x]", "lists of numbers: it holds 'x'"),
+        (SET, "[second.bias]", "[]", "params of SetParamModifier must name at least one parameter"),
+        (GRADUAL, "[8.0, 4.0, 0.0, -8.0]", "[[8.0]]", r"must have the shape of init_val, \[4\], not \[1, 1\]"),
+        (GRADUAL, "[second.bias]", "[first.bias]", r"init_val of GradualParamModifier has the shape \[4\], first.bias"),
     ],
 )
 def test_what_does_not_fit_is_one_line_before_the_first_step(recipe: str, old: str, new: str, said: str) -> None:

@@ -67,6 +67,11 @@ class Modifier:
         """What does not fit together among fields that are right one by one."""
         yield from self._end_faults()
 
+    def _selection_faults(self) -> Iterator[FieldFault]:
+        """For modifiers that do nothing without parameters."""
+        if not getattr(self, "params", None):
+            yield FieldFault("params", "must name at least one parameter")
+
     def _end_faults(self) -> Iterator[FieldFault]:
         start, end = self.start_epoch, self.end_epoch
         if self.end_is == "never" and end != -1:

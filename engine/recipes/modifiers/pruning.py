@@ -51,8 +51,8 @@ class GradualPruningModifier(Modifier):
         yield from super().faults()
         if isinstance(self.final_sparsity, Mapping) and self.params:
             yield FieldFault("params", "must be [] where final_sparsity is a mapping from sparsities to parameters")
-        if not isinstance(self.final_sparsity, Mapping) and not self.params:
-            yield FieldFault("params", "must name at least one parameter")
+        if not isinstance(self.final_sparsity, Mapping):
+            yield from self._selection_faults()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +114,10 @@ class ConstantPruningModifier(Modifier):
     acts_on: ClassVar[str] = "pruning"
     params: str | tuple[str, ...] = field(metadata=PARAMS)
     update_frequency: float = field(default=-1.0, metadata=kind(Fixed(-1.0)))
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        yield from self._selection_faults()
 
     @property
     def leave_enabled(self) -> bool:
@@ -181,6 +185,7 @@ class ACDCPruningModifier(Modifier):
 
     def faults(self) -> Iterator[FieldFault]:
         yield from super().faults()
+        yield from self._selection_faults()
         for name in ("start_epoch", "end_epoch", "update_frequency"):
             value = getattr(self, name)
             if value != int(value):

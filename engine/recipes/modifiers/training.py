@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from engine.recipes.modifiers.base import FieldFault, Modifier
 from engine.recipes.modifiers.kinds import (
     LAST_EPOCH,
-    Anything,
     BadValueError,
     Boolean,
     Epoch,
@@ -24,6 +23,7 @@ from engine.recipes.modifiers.kinds import (
     kind,
 )
 from engine.recipes.modifiers.lists import Members
+from engine.recipes.modifiers.values import Value, Values, shape_of
 
 EPOCH: dict[str, Any] = kind(Epoch())
 FREQUENCY: dict[str, Any] = kind(Epoch())
@@ -152,6 +152,10 @@ class TrainableParamsModifier(Modifier):
     trainable: bool = field(metadata=FLAG)
     params_strict: bool = field(default=True, metadata=FLAG)
 
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        yield from self._selection_faults()
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetParamModifier(Modifier):
@@ -159,9 +163,13 @@ class SetParamModifier(Modifier):
 
     name: ClassVar[str] = "SetParamModifier"
     params: str | tuple[str, ...] = field(metadata=kind(Selection()))
-    val: Any = field(metadata=kind(Anything()))
+    val: Value = field(metadata=kind(Values()))
     params_strict: bool = field(default=True, metadata=FLAG)
     start_epoch: float = field(default=0.0, metadata=EPOCH)
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        yield from self._selection_faults()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,13 +179,20 @@ class GradualParamModifier(Modifier):
     name: ClassVar[str] = "GradualParamModifier"
     end_is: ClassVar[str] = "after"
     params: str | tuple[str, ...] = field(metadata=kind(Selection()))
-    init_val: Any = field(metadata=kind(Anything()))
-    final_val: Any = field(metadata=kind(Anything()))
+    init_val: Value = field(metadata=kind(Values()))
+    final_val: Value = field(metadata=kind(Values()))
     start_epoch: float = field(metadata=EPOCH)
     end_epoch: float = field(metadata=EPOCH)
     update_frequency: float = field(metadata=FREQUENCY)
     inter_func: str = field(default="linear", metadata=kind(Text(("linear", "cubic", "inverse_cubic"))))
     params_strict: bool = field(default=True, metadata=FLAG)
+
+    def faults(self) -> Iterator[FieldFault]:
+        yield from super().faults()
+        yield from self._selection_faults()
+        first, last = shape_of(self.init_val), shape_of(self.final_val)
+        if first and last and first != last:
+            yield FieldFault("final_val", f"must have the shape of init_val, {list(first)}, not {list(last)}")
 
 
 @dataclass(frozen=True, kw_only=True)

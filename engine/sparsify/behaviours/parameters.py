@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from torch import nn
 from engine.errors import UserError, plain
 from engine.recipes.interpolation import moved_share_at
 from engine.recipes.modifiers import GradualParamModifier, SetParamModifier
+from engine.recipes.modifiers.values import shape_of
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.context import Teacher
 from engine.sparsify.parameters import NamedParameters, select_parameters
@@ -18,12 +19,28 @@ from engine.sparsify.parameters import NamedParameters, select_parameters
 class ParameterSetting(Behaviour[AnyModifier]):
     """Puts values into the parameters that are meant."""
 
+    fields: ClassVar[tuple[str, ...]] = ()
+    """The fields of the modifier that hold values."""
+
     def check(self, model: nn.Module, teacher: Teacher) -> None:
-        self.selected(model)
+        self.check_shapes(self.selected(model))
+
+    def check_shapes(self, parameters: NamedParameters) -> None:
+        """Raise `UserError` where a value does not have the shape of one of `parameters`."""
+        for field in self.fields:
+            shape = shape_of(getattr(self.modifier, field))
+            for name, parameter in parameters:
+                if shape and shape != tuple(parameter.shape):
+                    raise UserError(
+                        f"{field} of {self.modifier.name} has the shape {list(shape)}, "
+                        f"{plain(name)} has {list(parameter.shape)}",
+                        "give a number, or nested lists of the parameter's shape",
+                    )
 
     def initialize(self, training: Training) -> None:
         super().initialize(training)
         self.parameters = self.selected(training.model)
+        self.check_shapes(self.parameters)
 
     def selected(self, model: nn.Module) -> NamedParameters:
         """The parameters that are set."""
@@ -35,17 +52,8 @@ class ParameterSetting(Behaviour[AnyModifier]):
         )
 
     def value(self, field: str) -> torch.Tensor:
-        """The value in a field of the modifier. Raises `UserError` where it does not have the parameters' shape; a
-        single number stands for all members."""
-        value = as_tensor(getattr(self.modifier, field), f"{field} of {self.modifier.name}")
-        for name, parameter in self.parameters:
-            if value.dim() and value.shape != parameter.shape:
-                raise UserError(
-                    f"{field} of {self.modifier.name} has the shape {list(value.shape)}, "
-                    f"{plain(name)} has {list(parameter.shape)}",
-                    "give a number, or nested lists of the parameter's shape",
-                )
-        return value
+        """The value in a field of the modifier; a single number stands for all members."""
+        return torch.tensor(getattr(self.modifier, field), dtype=torch.float32)
 
     @torch.no_grad()
     def put(self, value: torch.Tensor) -> None:
@@ -57,6 +65,8 @@ class ParameterSetting(Behaviour[AnyModifier]):
 @behaviour_of(SetParamModifier)
 class SetParam(ParameterSetting[SetParamModifier]):
     """Copies a constant into parameters at the start; training moves them from there."""
+
+    fields = ("val",)
 
     def initialize(self, training: Training) -> None:
         super().initialize(training)
@@ -70,6 +80,8 @@ class SetParam(ParameterSetting[SetParamModifier]):
 @behaviour_of(GradualParamModifier)
 class GradualParam(ParameterSetting[GradualParamModifier]):
     """Sets parameters to a value between `init_val` and `final_val` at every update."""
+
+    fields = ("init_val", "final_val")
 
     def initialize(self, training: Training) -> None:
         super().initialize(training)
@@ -87,14 +99,3 @@ class GradualParam(ParameterSetting[GradualParamModifier]):
         """An end at the run's length is never reached by a step."""
         if self.schedule.active and moment.epoch >= self.modifier.end_epoch and not self.sparseml_compatible:
             self.put(self.last)
-
-
-def as_tensor(value: Any, what: str) -> torch.Tensor:
-    """A number or nested lists of numbers as float32. Raises `UserError` for anything else."""
-    try:
-        return torch.tensor(value, dtype=torch.float32)
-    except (TypeError, ValueError, RuntimeError):
-        raise UserError(
-            f"{what} is neither a number nor lists of numbers of one length: {plain(str(value))[:80]}",
-            "write it as [0.0, 1.0] or [[0.0, 1.0], [2.0, 3.0]]",
-        ) from None

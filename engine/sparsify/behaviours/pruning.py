@@ -19,6 +19,7 @@ from engine.recipes.modifiers import (
     GradualPruningModifier,
     MagnitudePruningModifier,
 )
+from engine.recipes.ratio_masks import miss
 from engine.sparsify.behaviours.base import AnyModifier, Behaviour, Moment, Training, behaviour_of
 from engine.sparsify.context import Teacher
 from engine.sparsify.masking import Masking, count_zeros
@@ -99,6 +100,13 @@ class ScoredPruning(MaskingBehaviour[Scored], ABC):
     def groups(self) -> Sequence[Sequence[int]]:
         """Which parameters, by their places, share one decision."""
         return ()
+
+    def initialize(self, training: Training) -> None:
+        super().initialize(training)
+        context = training.context
+        missed = None if context.one_shot else miss(self.modifier, context.total_epochs, context.steps_per_epoch)
+        if missed:
+            raise UserError(f"{self.modifier.name} {missed}", missed.suggestion)
 
     def update(self, moment: Moment) -> None:
         self.prune(moment, self.targets(moment.epoch))
