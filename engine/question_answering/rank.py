@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import UserError
+from engine.orphans import die_with
 from engine.runs.outcome import read_outcome
 from engine.runs.paths import RunDirectory
 from engine.runs.rank_recorders import LeadingRecorder, SilentRecorder
 from engine.runs.spec import read_spec
 from engine.runs.state import read_state
-
-_SET_PARENT_DEATH_SIGNAL = 1  # prctl(2), PR_SET_PDEATHSIG
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--run_directory", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args(argv)
-    _die_with(options.parent)
+    # Ranks have sessions of their own, which nobody would end.
+    die_with(options.parent)
     directory, rank = RunDirectory(options.run_directory), int(os.environ["RANK"])
     if rank > 0:
         _print_to(directory.rank_console_file(rank))
@@ -38,13 +36,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         return _exit_code(directory, error)
     return 0
-
-
-def _die_with(parent: int) -> None:
-    """Be killed when the engine is: ranks have sessions of their own, which nobody would end."""
-    ctypes.CDLL(None, use_errno=True).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def _print_to(path: Path) -> None:

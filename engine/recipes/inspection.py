@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -129,6 +130,11 @@ class Inspection(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
+def inspection_command(model: str) -> list[str]:
+    """The program that looks at a model folder or hub id, as a child of this process that does not outlive it."""
+    return [sys.executable, "-m", PROGRAM, "--parent", str(os.getpid()), "--", model]
+
+
 def inspect_model(
     model: str,
     recipe: Recipe | None = None,
@@ -136,7 +142,7 @@ def inspect_model(
     recipe_args: str | None = None,
     steps_per_epoch: int | None = None,
     epochs: float | None = None,
-    command: Sequence[str] = (sys.executable, "-m", PROGRAM),
+    command: Sequence[str] | None = None,
 ) -> Inspection:
     """What `recipe` (loaded with `recipe_args`) does to a model folder or hub id.
 
@@ -148,7 +154,10 @@ def inspect_model(
         request = msgspec.structs.replace(request, text=recipe.text, name=recipe.source)
     try:
         done = subprocess.run(
-            [*command, model], input=msgspec.json.encode(request), capture_output=True, timeout=MOST_SECONDS
+            command or inspection_command(model),
+            input=msgspec.json.encode(request),
+            capture_output=True,
+            timeout=MOST_SECONDS,
         )
     except subprocess.TimeoutExpired:
         raise UserError(f"looking at {plain(model)} took too long", "check the disk it lies on") from None

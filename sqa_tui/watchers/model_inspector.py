@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 
 import msgspec
 
-from engine.recipes.inspection import PROGRAM, Inspection, Request, answer
+from engine.recipes.inspection import Inspection, Request, answer, inspection_command
 
 Command = Callable[[str], list[str]]
-
-
-def inspection_command(model: str) -> list[str]:
-    """The program that looks at a model folder or hub id."""
-    return [sys.executable, "-m", PROGRAM, model]
 
 
 async def inspect(model: str, request: Request, command: Command = inspection_command) -> Inspection:
