@@ -7,16 +7,26 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import UserError, plain
+from engine.zoo.advice import advice
 from engine.zoo.card_facts import CardFact, card_facts
-from engine.zoo.catalogue import SERVICE_ENDED, Fact, fact_of
-from engine.zoo.demo.publish import is_demo_recipe, train_command
+from engine.zoo.catalogue import Fact, fact_of
+from engine.zoo.demo.publish import is_demo_recipe
 from engine.zoo.entry import Entry, may_teach
-from engine.zoo.folder import recipes
-from engine.zoo.local import own_root
+from engine.zoo.folder import no_recipe, recipe_name, recipes
+from engine.zoo.marker import is_whole, read_marker
 from engine.zoo.source import ZooFile, files_in
-from engine.zoo.sources import find_entry, find_folder, is_path, read_name, read_stub, source_of, unknown
-from engine.zoo.sparsezoo import URL_VARIABLE, SparseZooSource
-from engine.zoo.stubs import is_stub, parse_stub
+from engine.zoo.sources import (
+    find_entry,
+    find_folder,
+    is_path,
+    meant_as_stub,
+    read_name,
+    read_stub,
+    source_of,
+    unknown,
+)
+from engine.zoo.sparsezoo import SparseZooSource
+from engine.zoo.stubs import is_stub
 from engine.zoo.substitutes import Role, Substitute, substitutes
 
 _TEXT_LIMIT = 1 << 18
@@ -64,11 +74,12 @@ def show(text: str, *, online: bool = False) -> Card:
     """The card of a stub, a hub id or a model's folder.
 
     Args:
-        text: As a user wrote it.
+        text: As a user wrote it; the recipe that a stub's parameters ask for comes first.
         online: Ask a source for the files, where none are on this machine; uses the network.
 
     Raises:
-        UserError: A wrong stub, or one that no source knows; with `online`, a source that cannot be asked.
+        UserError: A wrong stub, or one that no source knows, or has no such recipe; with `online`, a source that
+            cannot be asked.
     """
     name = read_name(text)
     entry = find_entry(name)
@@ -77,6 +88,7 @@ def show(text: str, *, online: bool = False) -> Card:
     if entry is None and is_path(name):
         raise _nothing_at(Path(name).expanduser())
     folder = find_folder(name)
+    recipe = _asked_for(text, folder)
     files = files_in(folder).files if folder is not None else _listed(name) if online else ()
     fact = fact_of(entry.stub) if entry is not None else None
     return Card(
@@ -84,18 +96,38 @@ def show(text: str, *, online: bool = False) -> Card:
         title=entry.title if entry is not None else f"{plain(name)}: nothing is known of it here",
         entry=entry,
         facts=tuple(card_facts(entry, fact, folder)) if entry is not None else (),
-        notes=_notes(fact) if fact is not None else (),
-        recipes=_recipes(folder),
+        notes=(*_unattested(recipe, fact, folder), *(_notes(fact) if fact is not None else ())),
+        recipes=_recipes(folder, recipe),
         files=files,
         folder=folder,
-        advice=tuple(_advice(name, entry)),
+        advice=tuple(advice(name, entry, folder, recipe)),
         substitutes=_instead(entry),
         sources=tuple(fact.sources) if fact is not None else (),
     )
 
 
+def _asked_for(text: str, folder: Path | None) -> str | None:
+    """The name of the recipe that a stub's parameters ask for; an error where there are others alone."""
+    stub = read_stub(text) if meant_as_stub(text) else None
+    wanted = recipe_name(stub) if stub is not None else None
+    if stub is not None and wanted and folder is not None and wanted not in (found := recipes(folder)):
+        raise no_recipe(stub, wanted, found)
+    return wanted
+
+
+def _unattested(recipe: str | None, fact: Fact | None, folder: Path | None) -> tuple[str, ...]:
+    known = fact.recipe_types if fact is not None else []
+    if recipe is None or folder is not None or recipe in known:
+        return ()
+    others = f"; they mention {', '.join(known)}" if known else ""
+    return (f"no document mentions a recipe {plain(recipe)!r} of it{others}",)
+
+
 def _nothing_at(path: Path) -> UserError:
-    shown = plain(str(path))
+    shown, marker = plain(str(path)), read_marker(path)
+    if marker is not None and not is_whole(path):
+        again = f"sqa-tui zoo fetch {plain(marker.name)}"
+        return UserError(f"the download in {shown} lost or broke a file", f"fetch it again: {again}")
     if not path.exists():
         return UserError(f"no such folder: {shown}", "`sqa-tui zoo list` shows what is known")
     what = f"nothing of a model in the folder {shown}" if path.is_dir() else f"not a folder: {shown}"
@@ -119,9 +151,10 @@ def _listed(name: str) -> tuple[ZooFile, ...]:
     return source.files(name).files
 
 
-def _recipes(folder: Path | None) -> tuple[CardRecipe, ...]:
+def _recipes(folder: Path | None, first: str | None) -> tuple[CardRecipe, ...]:
     found = recipes(folder).items() if folder is not None else ()
-    return tuple(CardRecipe(name=name, path=path, text=_text(path)) for name, path in found)
+    ordered = sorted(found, key=lambda item: item[0] != first)
+    return tuple(CardRecipe(name=name, path=path, text=_text(path)) for name, path in ordered)
 
 
 def _text(path: Path) -> str:
@@ -130,36 +163,6 @@ def _text(path: Path) -> str:
             return file.read(_TEXT_LIMIT)
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-
-
-def _advice(name: str, entry: Entry | None) -> list[str]:
-    """What to do to have it, or what to do with it."""
-    shown = plain(name)
-    lines: list[str] = []
-    if entry is not None and entry.has_model:
-        lines.append(f"as a model: --model_name_or_path {shown}")
-    if entry is not None and entry.has_teacher:
-        lines.append(f"as a teacher: --distill_teacher {shown}")
-    if entry is not None and entry.has_recipe:
-        lines.append(f"its recipe: --recipe {shown}")
-    if entry is None or not entry.has_model:
-        lines += _how_to_get(name)
-    return lines
-
-
-def _how_to_get(name: str) -> list[str]:
-    if not is_stub(name):
-        return [f"fetch it: sqa-tui zoo fetch {plain(name)} (a run does so by itself)"]
-    if is_demo_recipe(name):
-        return [f"make its model: {' '.join(train_command(name))}"]
-    if SparseZooSource().state().word == "ready":
-        return [f"fetch it: sqa-tui zoo fetch {name}"]
-    place = own_root() / parse_stub(name).identity
-    return [
-        f"it cannot be had from here: {SERVICE_ENDED}",
-        f"if you have its folder: put it at {place}",
-        f"if you have a SparseZoo server: name it in {URL_VARIABLE}, then sqa-tui zoo fetch {name}",
-    ]
 
 
 def _instead(entry: Entry | None) -> tuple[Substitute, ...]:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from engine.errors import plain
+from engine.zoo.baseline import inferred_baseline
 from engine.zoo.catalogue import Fact, Speed
 from engine.zoo.entry import Entry
 from engine.zoo.marker import read_marker
@@ -57,6 +58,7 @@ def card_facts(entry: Entry, fact: Fact | None, folder: Path | None) -> list[Car
         *_of_tag(entry.stub),
         _line("F1", _number(entry.f1), figures, "stated"),
         _line("exact match", _number(entry.exact_match), figures, "stated"),
+        *_baseline(entry, fact),
         *(_further(fact, entry) if fact is not None else []),
         *_origin(folder),
     ]
@@ -111,11 +113,22 @@ def _tag(name: str) -> Tag | None:
     return read_tag(stub.tag) if stub is not None and stub.is_path else None
 
 
+def _baseline(entry: Entry, fact: Fact | None) -> list[CardFact]:
+    """The F1 of the dense model: the one in the same document, else that of the catalogue's nearest dense one."""
+    if fact is not None and fact.baseline_f1 is not None:
+        return [_line("dense F1", _kept(entry.f1, fact.baseline_f1), fact.baseline_from or "", "stated")]
+    dense = inferred_baseline(entry) if entry.f1 is not None else None
+    if dense is None or dense.f1 is None:
+        return []
+    return [_line("dense F1", _kept(entry.f1, dense.f1), f"that of {dense.stub}, of the same shape", "inferred")]
+
+
+def _kept(own: float | None, dense: float) -> str:
+    return f"{dense:g}" if own is None else f"{dense:g}; this one keeps {100 * own / dense:.1f} %"
+
+
 def _further(fact: Fact, entry: Entry) -> list[CardFact]:
     lines: list[CardFact] = []
-    if fact.baseline_f1 is not None:
-        share = f"; this one keeps {100 * entry.f1 / fact.baseline_f1:.1f} %" if entry.f1 is not None else ""
-        lines.append(_line("dense F1", f"{fact.baseline_f1:g}{share}", fact.baseline_from or "", "stated"))
     if fact.base_model is not None:
         lines.append(_line("made from", fact.base_model, "", "stated"))
     if fact.size_mb is not None:

@@ -87,6 +87,16 @@ def fact_of(name: str) -> Fact | None:
     return next((fact for fact in facts() if name in (fact.id, fact.name_stub)), None)
 
 
+@cache
+def _by_name_stub() -> dict[str, str]:
+    return {fact.name_stub: fact.id for fact in reversed(facts()) if fact.name_stub}
+
+
+def listed_as(name: str) -> str:
+    """The name that lists have for it: that of the catalogue's record, where `name` is the other grammar's."""
+    return _by_name_stub().get(name, name)
+
+
 class CatalogueSource(FixedSource):
     """The built-in facts: they can be listed, and nothing can be fetched from here."""
 

@@ -29,7 +29,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         exact_match: Percent on the same.
         figures_from: Where `f1` and `exact_match` were published or measured.
         path: Its folder on this machine (SparseZoo layout), None where there is none.
-        has_model: Whether `path` holds training files.
+        place: The source that `path` is from, where there is one.
+        has_model: Whether `path` holds configuration and weights.
         has_recipe: Whether `path` holds a recipe.
         has_teacher: Whether it is a dense model of the task with its files here, fit to be a teacher.
         source: The source's name.
@@ -51,6 +52,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     exact_match: float | None = None
     figures_from: str | None = None
     path: Path | None = None
+    place: str = ""
     has_model: bool = False
     has_recipe: bool = False
     has_teacher: bool = False

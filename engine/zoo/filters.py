@@ -14,7 +14,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         words: Each must occur in stub, title, architecture, data set or source, whatever the case.
-        architecture: Its beginning, such as ``bert`` or ``bert-large``.
+        architecture: Its beginning, such as ``bert`` or ``bert-large``, whatever the case.
         layers: Encoder layers.
         min_sparsity: Percent; entries of unknown sparsity are left out where a bound is given.
         max_sparsity: Percent.
@@ -22,7 +22,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         recipe: Whether a recipe of it must be here, or must not.
         teacher: Whether it must be fit to be a teacher, or must not.
         local: Whether files of it must be on this machine, or must not.
-        source: The source's name.
+        source: The name of the source that lists it, or of the one that its folder is from.
         task: ``question_answering`` or ``masked_language_modeling``.
     """
 
@@ -68,7 +68,7 @@ def select(entries: Iterable[Entry], query: Query) -> list[Entry]:
 
 
 def _text(entry: Entry) -> str:
-    return f"{entry.stub} {entry.title} {entry.architecture} {entry.dataset} {entry.source}".lower()
+    return f"{entry.stub} {entry.title} {entry.architecture} {entry.dataset} {entry.source} {entry.place}".lower()
 
 
 _Test = Callable[[Entry], bool]
@@ -76,17 +76,17 @@ _Test = Callable[[Entry], bool]
 
 def _tests(query: Query) -> list[_Test]:
     """What an entry must pass; nothing for what is not asked for, since there may be ten thousand entries."""
-    architecture, layers, source, task = query.architecture, query.layers, query.source, query.task
+    architecture, layers, source, task = query.architecture.lower(), query.layers, query.source, query.task
     low, high = query.min_sparsity, query.max_sparsity
     asked: list[tuple[bool, _Test]] = [
-        (bool(architecture), lambda entry: entry.architecture.startswith(architecture)),
+        (bool(architecture), lambda entry: entry.architecture.lower().startswith(architecture)),
         (layers is not None, lambda entry: entry.layers == layers),
         (low is not None or high is not None, lambda entry: _within(entry.sparsity, low, high)),
         (query.quantised is not None, lambda entry: entry.quantised == query.quantised),
         (query.recipe is not None, lambda entry: entry.has_recipe == query.recipe),
         (query.teacher is not None, lambda entry: entry.has_teacher == query.teacher),
         (query.local is not None, lambda entry: (entry.path is not None) == query.local),
-        (bool(source), lambda entry: entry.source == source),
+        (bool(source), lambda entry: source in (entry.source, entry.place)),
         (bool(task), lambda entry: entry.task == task),
     ]
     return [test for wanted, test in asked if wanted]

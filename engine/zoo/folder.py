@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
+from typing import cast
 
 import msgspec
 
@@ -14,23 +16,42 @@ from engine.zoo.texts import read_regular
 RECIPE_SUFFIXES = (".md", ".yaml", ".yml")
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
+UNREADABLE = "its config.json cannot be read"
+WITHOUT_WEIGHTS = "the weights are missing"
 
-class Configuration(msgspec.Struct):
-    """What is read of a model's ``config.json``."""
+
+class Configuration(msgspec.Struct, frozen=True):
+    """What is read of a model's ``config.json``.
+
+    Attributes:
+        model_type: Such as ``bert``.
+        layers: Encoder layers; None for numbers that no model has.
+        answers: Whether it was saved with a head for questions.
+        readable: Whether it is what transformers writes.
+    """
 
     model_type: str = ""
-    architectures: list[str] | None = None
-    num_hidden_layers: int | None = None
-
-    @property
-    def answers(self) -> bool:
-        """Whether it was saved with a head for questions."""
-        return any(name.endswith("ForQuestionAnswering") for name in self.architectures or ())
+    layers: int | None = None
+    answers: bool = False
+    readable: bool = True
 
 
-_configurations = msgspec.json.Decoder(Configuration)
-_CONFIGURATION_LIMIT = 1 << 16
+class _Written(msgspec.Struct):
+    """The file's own fields, whatever is written in them."""
+
+    model_type: object = None
+    architectures: object = None
+    num_hidden_layers: object = None
+
+
+_configurations = msgspec.json.Decoder(_Written)
+_CONFIGURATION_USUAL = 1 << 16
+_CONFIGURATION_LIMIT = 1 << 22
+"""Bytes that are asked for at once: so much memory takes time to be had, ten thousand times."""
 _INDEX_LIMIT = 1 << 24
+
+
+_MOST_LAYERS = 10_000
 
 
 class _Index(msgspec.Struct):
@@ -50,34 +71,60 @@ def training_folder(folder: Path) -> Path | None:
 
 
 def configuration(training: Path | str) -> Configuration | None:
-    """What ``config.json`` says, nothing where it is not what transformers writes; None where no file can be read."""
+    """What ``config.json`` says; None where there is no such file."""
     try:
-        return _configurations.decode(read_regular(f"{training}/config.json", _CONFIGURATION_LIMIT))
+        text = read_regular(f"{training}/config.json", _CONFIGURATION_USUAL)
+        if len(text) == _CONFIGURATION_USUAL:
+            text = read_regular(f"{training}/config.json", _CONFIGURATION_LIMIT)
+        written = _configurations.decode(text)
+    except (PermissionError, msgspec.DecodeError, UnicodeDecodeError):
+        return Configuration(readable=False)
     except OSError:
         return None
-    except msgspec.DecodeError:
-        return Configuration()
+    kind, layers = written.model_type, written.num_hidden_layers
+    return Configuration(
+        model_type=kind if isinstance(kind, str) else "",
+        layers=layers if type(layers) is int and 0 <= layers <= _MOST_LAYERS else None,
+        answers=_answers(written.architectures),
+    )
+
+
+def _answers(architectures: object) -> bool:
+    names = cast("list[object]", architectures) if isinstance(architectures, list) else []
+    return any(str(name).endswith("ForQuestionAnswering") for name in names)
 
 
 def has_model(folder: Path) -> bool:
     """Whether configuration and weights are all in `folder` (every part of them, where they come in parts)."""
-    return (folder / "config.json").is_file() and any(_has_weights(folder, name) for name in _WEIGHTS)
+    return (folder / "config.json").is_file() and has_weights(folder)
 
 
-def _has_weights(folder: Path, name: str) -> bool:
-    if (folder / name).is_file():
+def has_weights(folder: Path | str, names: Collection[str] | None = None) -> bool:
+    """Whether a model's weights are all in `folder`; `names` are those of its files, where they are known already."""
+    near = [name for name in _WEIGHTS if names is None or name in names or f"{name}.index.json" in names]
+    # Texts instead of paths: this is asked of ten thousand folders.
+    return any(_has_weights(str(folder), name) for name in near)
+
+
+def _has_weights(folder: str, name: str) -> bool:
+    if os.path.isfile(f"{folder}/{name}"):
         return True
     try:
-        index = msgspec.json.decode(read_regular(folder / f"{name}.index.json", _INDEX_LIMIT), type=_Index)
+        index = msgspec.json.decode(read_regular(f"{folder}/{name}.index.json", _INDEX_LIMIT), type=_Index)
     except (OSError, msgspec.DecodeError):
         return False
-    return all((folder / part).is_file() for part in set(index.weight_map.values()))
+    return all(os.path.isfile(f"{folder}/{part}") for part in set(index.weight_map.values()))
 
 
 def recipes(folder: Path) -> dict[str, Path]:
     """Recipe files by what follows ``recipe`` in their names; the plain one is ``""``."""
     files = sorted(file for file in folder.glob("recipe*") if file.suffix in RECIPE_SUFFIXES and file.is_file())
     return {file.stem[len("recipe") :].lstrip("_-."): file for file in files}
+
+
+def recipe_name(stub: Stub) -> str | None:
+    """The recipe that a stub's parameters ask for, None where they ask for none."""
+    return stub.parameter("recipe_type") or stub.parameter("recipe")
 
 
 def recipe_file(folder: Path, stub: Stub) -> Path:
@@ -87,7 +134,7 @@ def recipe_file(folder: Path, stub: Stub) -> Path:
         UserError: There is none, or none of that name: another one is never taken in its place.
     """
     found = recipes(folder)
-    wanted = stub.parameter("recipe_type") or stub.parameter("recipe")
+    wanted = recipe_name(stub)
     for name in (wanted,) if wanted else ("", "original"):
         if name in found:
             return found[name]

@@ -101,13 +101,14 @@ def _of_cache(name: str, folder: Path) -> Entry:
         stub=name,
         title=f"{plain(name)}, {plain(config.model_type)}",
         architecture=plain(config.model_type),
-        layers=config.num_hidden_layers,
+        layers=config.layers,
         task="question_answering" if config.answers else "",
         path=folder,
         has_model=has_model(folder),
         has_recipe=bool(recipes(folder)),
         has_teacher=config.answers,
         source="hub",
+        place="hub",
         note="in the hub's cache on this machine",
     )
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from engine.errors import UserError, plain
-from engine.zoo.catalogue import CatalogueSource
+from engine.zoo.catalogue import CatalogueSource, listed_as
 from engine.zoo.demo.source import DemoSource
 from engine.zoo.entry import Entry
-from engine.zoo.folder import RECIPE_SUFFIXES
+from engine.zoo.folder import RECIPE_SUFFIXES, UNREADABLE, WITHOUT_WEIGHTS
 from engine.zoo.hub import HubSource
 from engine.zoo.local import LocalSource
 from engine.zoo.source import Source, State
@@ -54,9 +54,11 @@ def list_entries(there: Sequence[Source] | None = None) -> list[Entry]:
     """
     merged: dict[str, Entry] = {}
     for source in reversed(sources() if there is None else there):
-        for entry in source.entries():
-            known = merged.get(entry.stub)
-            merged[entry.stub] = entry if known is None else _with_files_of(known, entry)
+        # Of two folders of one model, the one that has the name of the list comes last and is taken.
+        for entry in sorted(source.entries(), key=lambda entry: listed_as(entry.stub) == entry.stub):
+            name = listed_as(entry.stub)
+            known = merged.get(name)
+            merged[name] = entry if known is None else _with_files_of(known, entry)
     return sorted(merged.values(), key=lambda entry: _RANK[entry.source])
 
 
@@ -189,9 +191,15 @@ def unknown(stub: Stub) -> UserError:
 
 def _with_files_of(known: Entry, local: Entry) -> Entry:
     """What is known of a stub, with the folder that was found for it."""
-    recipe = known.has_recipe or local.has_recipe
-    files = {"path": local.path, "has_model": local.has_model, "has_recipe": recipe, "has_teacher": local.has_teacher}
     if local.path is None:
         return known
-    note = "" if local.has_model else known.note
-    return msgspec.structs.replace(known, **files, note=note)
+    note = "" if local.has_model else local.note if local.note in (UNREADABLE, WITHOUT_WEIGHTS) else known.note
+    return msgspec.structs.replace(
+        known,
+        path=local.path,
+        place=local.place,
+        has_model=local.has_model,
+        has_recipe=known.has_recipe or local.has_recipe,
+        has_teacher=local.has_teacher,
+        note=note,
+    )

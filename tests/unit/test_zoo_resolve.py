@@ -93,7 +93,7 @@ def test_an_unknown_stub_names_the_nearest():
 @pytest.mark.parametrize("stub", [FAMOUS, FAMOUS_NAME])
 def test_a_folder_under_a_named_root_serves_both_names(stub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = tmp_path / FAMOUS.removeprefix("zoo:")
-    model_folder(folder / "training")
+    (model_folder(folder / "training") / "model.safetensors").write_bytes(b"0")
     (folder / "recipe.md").write_text("plain")
     (folder / "recipe_transfer-question_answering.md").write_text("transfer")
     monkeypatch.setenv("SQA_ZOO_ROOTS", str(tmp_path))

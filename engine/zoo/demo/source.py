@@ -69,6 +69,7 @@ def _entry(tag: str) -> Entry:
         has_recipe=bool(recipes(folder)),
         has_teacher=has_model,
         source="demo",
+        place="demo",
         note="" if has_model else f"a recipe; no run has made its model yet: {' '.join(train_command(stub))}",
     )
 
