@@ -25,7 +25,7 @@ from engine.zoo import resolve_model
 from engine.zoo.demo.publish import TEACHER
 
 SPARSITIES = (0.8, 0.9)
-EVALUATED = 2000
+EVALUATED = 1000
 """The first so many questions of SQuAD's dev set are asked."""
 METHODS = {
     "magnitude": "!MagnitudePruningModifier\n      update_frequency: 0.05",
@@ -98,12 +98,11 @@ def squad_job(data: Path, work: Path, options: argparse.Namespace) -> Job:
     flags = ["--train_file", str(data / "squad" / "train-v1.1.json.gz")]
     flags += ["--validation_file", str(data / "squad" / "dev-v1.1.json.gz")]
     flags += ["--max_train_samples", str(options.questions), "--max_eval_samples", str(EVALUATED)]
-    flags += ["--max_seq_length", "192", "--doc_stride", "64"]
     flags += ["--per_device_train_batch_size", "32", "--per_device_eval_batch_size", "64"]
     blank, dense = work / "squad-blank", work / "squad-dense"
     if not (blank / "config.json").is_file():
         write_model(blank, data / "tokenizer" / "bert-base-uncased-vocab.txt", layers=4, hidden=256)
-    line = ["--model_name_or_path", str(blank), "--learning_rate", "5e-4", "--warmup_steps", "200", *flags]
+    line = ["--model_name_or_path", str(blank), "--learning_rate", "5e-4", "--warmup_steps", "20", *flags]
     train([*line, "--num_train_epochs", str(options.dense_epochs)], dense, options.seed)
     return Job("BERT 4 × 256 on SQuAD", str(dense), tuple(flags), options.squad_epochs, 3e-4)
 
@@ -149,8 +148,8 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", choices=["facts", "squad"], default=["facts", "squad"])
     parser.add_argument("--work", type=Path, help="where the models go (default: a temporary folder)")
     parser.add_argument("--seed", type=int, default=42)
-    parser.add_argument("--questions", type=int, default=4000)
-    parser.add_argument("--dense_epochs", type=float, default=4)
+    parser.add_argument("--questions", type=int, default=2000)
+    parser.add_argument("--dense_epochs", type=float, default=3)
     parser.add_argument("--squad_epochs", type=float, default=1)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     options = parser.parse_args()

@@ -25,6 +25,7 @@ from engine.errors import UserError, plain
 from engine.runs.launch import EngineChildren
 from engine.runs.paths import RunDirectory
 from sqa_tui.actions import ACTIONS, bindings_of
+from sqa_tui.key_order import KeyOrder
 from sqa_tui.paths import home_problem, shipped_themes, user_themes
 from sqa_tui.settings import Settings, load_settings
 from sqa_tui.themes import load_themes, variable_defaults
@@ -61,6 +62,7 @@ class SqaApp(App[None]):
         self.add_mode(self.DEFAULT_MODE, self.first_screen)  # pyright: ignore[reportUnknownMemberType]
         self.settings = settings or Settings()
         self.engines = EngineChildren()
+        self._key_order = KeyOrder(self)
         self._fetches: Fetches | None = None
         self.answered: dict[str, State] = {}
         self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
@@ -70,6 +72,14 @@ class SqaApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variable_defaults(self.current_theme)
+
+    async def on_event(self, event: events.Event) -> None:
+        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+            await super().on_event(event)
+        elif self._key_order.admits(event):
+            target = self.focused or self.screen
+            await super().on_event(event)
+            self._key_order.follow(event, target)
 
     def on_load(self) -> None:
         # All threads of Textual's workers and of `asyncio.to_thread` come from here.

@@ -61,9 +61,9 @@ class RecipeFields:
         others = {other: value for other, value in self.typed.items() if other != variable}
         return replace(self, typed={**others, variable: kept} if kept else others)
 
-    def rows(self, reading: Reading, variables: tuple[VariableView, ...]) -> list[FormRow]:
-        """The rows of the form."""
-        model = FormRow("model", "model", short_name(self.model), "what each pattern selects of it")
+    def rows(self, reading: Reading, variables: tuple[VariableView, ...], model_note: str = "") -> list[FormRow]:
+        """The rows of the form; `model_note` is what is known of the model."""
+        model = FormRow("model", "model", short_name(self.model), model_note or "what each pattern selects of it")
         return [self._epochs_row(reading), self._steps_row(), model, *(self._row(variable) for variable in variables)]
 
     def _epochs_row(self, reading: Reading) -> FormRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,6 +62,14 @@ class Finding:
     hint: str = ""
     length: int = 0
     """How many characters to mark there, 0 where that is not known."""
+
+
+LEVELS = ("error", "warning", "note")
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Errors, then warnings, then notes; those of a level stay in their order."""
+    return tuple(sorted(findings, key=lambda finding: LEVELS.index(finding.level)))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def fetch_from(
     """
     target = place_of(name)
     try:
-        with _locked(target) as work:
+        with _locked(target, name) as work:
             staging = work / part
             staging.mkdir(exist_ok=True)
             try:
@@ -101,10 +101,10 @@ def fetch_from(
 
 
 @contextmanager
-def _locked(target: Path) -> Generator[Path]:
+def _locked(target: Path, name: str) -> Generator[Path]:
     """The hidden folder that downloads of `target` grow in, for one thread of one process at a time."""
     work = own_root() / _PARTIAL / target.relative_to(own_root()).as_posix().replace("/", "__")
-    descriptor = _lock(work)
+    descriptor = _lock(work, name)
     try:
         yield work
     finally:
@@ -114,7 +114,7 @@ def _locked(target: Path) -> Generator[Path]:
         os.close(descriptor)
 
 
-def _lock(work: Path) -> int:
+def _lock(work: Path, name: str) -> int:
     """Lock a folder, which may go away while it is locked; returns the descriptor that holds the lock."""
     while True:
         work.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def _lock(work: Path) -> int:
                 return descriptor
         except BlockingIOError:
             os.close(descriptor)
-            raise UserError(f"{plain(work.name)} is being fetched already", "wait for it, or cancel it") from None
+            raise UserError(f"{plain(name)} is being fetched already", "wait for it, or cancel it") from None
         os.close(descriptor)
 
 

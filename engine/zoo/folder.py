@@ -46,8 +46,8 @@ class _Written(msgspec.Struct):
 
 _configurations = msgspec.json.Decoder(_Written)
 _CONFIGURATION_USUAL = 1 << 16
+"""Bytes that are asked for at first: more memory takes time to be had, ten thousand times."""
 _CONFIGURATION_LIMIT = 1 << 22
-"""Bytes that are asked for at once: so much memory takes time to be had, ten thousand times."""
 _INDEX_LIMIT = 1 << 24
 
 

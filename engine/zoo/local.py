@@ -52,6 +52,11 @@ def local_folder(name: str) -> Path | None:
     return next((place for place in places if looks_like_zoo_folder(place) and is_whole(place)), None)
 
 
+def _has_anything(root: Path) -> bool:
+    """Whether there is more in a folder than what downloads that broke off have left there."""
+    return any(not path.name.startswith(".") for path in root.iterdir())
+
+
 class LocalSource(FixedSource):
     """Folders under the roots; a stub is a folder's path below its root."""
 
@@ -60,8 +65,13 @@ class LocalSource(FixedSource):
 
     def state(self) -> State:
         """``ready`` with the roots, or ``empty`` with where to put models."""
-        there = [str(root) for root in roots() if root.is_dir()]
-        absent = [f"{root} is not there" for root in roots()[1:] if not root.is_dir()]
+        own, *named = roots()
+        there = [str(root) for root in (own, *named) if root.is_dir() and (root != own or _has_anything(root))]
+        absent = [
+            f"{plain(str(root))} is {'not a folder' if root.exists() else 'not there'}"
+            for root in named
+            if not root.is_dir()
+        ]
         if there or absent:
             return State("ready" if there else "empty", ", ".join([*there, *absent]))
         hint = f"put models in the SparseZoo layout under {own_root()} or name other roots in {ROOTS_VARIABLE}"

@@ -6,7 +6,6 @@ Nothing here uses the network: a stub whose files are not on this machine is an 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
@@ -17,6 +16,7 @@ from engine.zoo.demo.publish import is_demo_recipe, train_command
 from engine.zoo.folder import recipe_file, recipes, training_folder
 from engine.zoo.hub import HubSource
 from engine.zoo.local import local_folder, own_root
+from engine.zoo.names import check_length, is_hub_name
 from engine.zoo.source import Part
 from engine.zoo.sources import find_entry, find_folder, meant_as_stub, read_stub, unknown
 from engine.zoo.sparsezoo import SparseZooSource
@@ -25,8 +25,6 @@ from engine.zoo.substitutes import Role, substitutes
 
 NO_TEACHER = ("disable", "self")
 """Words that stand for no teacher and for the model itself."""
-
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,9 +37,10 @@ class Missing(msgspec.Struct, frozen=True, kw_only=True):
 
 def missing(text: str, role: Role) -> Missing | None:
     """What would have to be fetched for `text`, and from where; None where nothing can or need be."""
+    check_length(text)
     if meant_as_stub(text):
         return _missing_stub(read_stub(text), role)
-    if role == "recipe" or text in NO_TEACHER or not _HUB_NAME.fullmatch(text) or _looks_like_path(text):
+    if role == "recipe" or text in NO_TEACHER or not is_hub_name(text) or _looks_like_path(text):
         return None
     hub = HubSource()
     if Path(text).exists() or hub.state().word != "ready" or hub.folder(text) is not None:
@@ -76,6 +75,7 @@ def resolve_model(text: str, role: Role = "model") -> Path | str:
     """
     if not text.strip():
         raise UserError(f"no {role} is named", "name a folder, a zoo stub or a hub repository")
+    check_length(text)
     if meant_as_stub(text):
         return _model_of_stub(read_stub(text), role)
     folder = Path(text).expanduser()
@@ -83,7 +83,7 @@ def resolve_model(text: str, role: Role = "model") -> Path | str:
         return _model_of_folder(folder)
     if folder.is_file():
         raise UserError(f"a model is a folder, {plain(text)} is a file", "name the folder that holds config.json")
-    if _looks_like_path(text) or not _HUB_NAME.fullmatch(text):
+    if _looks_like_path(text) or not is_hub_name(text):
         raise UserError(f"no such model folder: {plain(text)}", "name a folder, a zoo stub or a hub repository")
     fetched = local_folder(text)
     return _model_of_folder(fetched) if fetched is not None else text
@@ -100,6 +100,7 @@ def resolve_recipe(text: str) -> Path:
     Raises:
         UserError: The stub is unknown or has no such recipe, or the file does not exist.
     """
+    check_length(text)
     if not meant_as_stub(text):
         return _recipe_of_path(Path(text).expanduser())
     stub = read_stub(text)

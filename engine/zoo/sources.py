@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,11 +17,13 @@ from engine.zoo.entry import Entry
 from engine.zoo.folder import RECIPE_SUFFIXES, UNREADABLE, WITHOUT_WEIGHTS
 from engine.zoo.hub import HubSource
 from engine.zoo.local import LocalSource
+from engine.zoo.names import check_length, is_hub_name
 from engine.zoo.source import Source, State
 from engine.zoo.sparsezoo import SparseZooSource
-from engine.zoo.stubs import PREFIX, Stub, is_stub, nearest_hint, normalise, parse_stub
+from engine.zoo.stubs import PREFIX, Stub, is_stub, nearest, nearest_hint, normalise, parse_stub
 
 _PATH_SLASHES = 6
+_MISSPELT = 0.9
 _RANK = {"demo": 0, "local": 1, "catalogue": 2, "hub": 3, "sparsezoo": 4}
 
 
@@ -92,30 +95,55 @@ def find_folder(name: str) -> Path | None:
     return None
 
 
+class Found(NamedTuple):
+    """What sources have for some words, and why the others could not be asked, by their names."""
+
+    entries: list[Entry]
+    refused: dict[str, UserError]
+
+
 def search(words: str, source: str | None = None, limit: int = 50) -> list[Entry]:
+    """The entries of `search_all`."""
+    return search_all(words, source, limit).entries
+
+
+def search_all(words: str, source: str | None = None, limit: int = 50) -> Found:
     """What the sources that can be asked have for some words. Uses the network.
 
     Args:
         words: Each must occur; empty for everything.
-        source: One source's name; None for all that can fetch and are ready.
+        source: One source's name; None for all that can fetch.
         limit: Of each source.
 
     Raises:
-        UserError: The named source (or the only ready one) cannot be asked.
+        UserError: None of them (or not the named one) could be asked.
     """
     asked = [source_of(source)] if source else [each for each in sources() if each.can_fetch]
-    ready = asked if source else [each for each in asked if each.state().word == "ready"]
     found: dict[str, Entry] = {}
-    errors: list[UserError] = []
-    for each in ready:
+    refused: dict[str, UserError] = {}
+    for each in asked:
         try:
-            for entry in each.search(words, limit):
+            for entry in _asked(each, words, limit):
                 found.setdefault(entry.stub, _known_as(entry))
         except UserError as error:
-            errors.append(error)
-    if errors and len(errors) == len(ready):
-        raise errors[0]
-    return list(found.values())
+            refused[each.name] = error
+    if len(refused) == len(asked):
+        raise _nobody(refused)
+    return Found(list(found.values()), refused)
+
+
+def _asked(source: Source, words: str, limit: int) -> list[Entry]:
+    state = source.state()
+    if state.word not in ("ready", "empty"):
+        raise UserError(state.reason)
+    return source.search(words, limit)
+
+
+def _nobody(refused: Mapping[str, UserError]) -> UserError:
+    if len(refused) == 1:
+        [(name, error)] = refused.items()
+        return UserError(f"the source {name} cannot be asked: {error.message}", error.hint)
+    return UserError("no source can be asked", "; ".join(f"{name}: {error}" for name, error in refused.items()))
 
 
 def _known_as(entry: Entry) -> Entry:
@@ -176,11 +204,26 @@ def is_path(text: str) -> bool:
 
 
 def read_name(text: str) -> str:
-    """What a user wrote as an entry's name: a stub without parameters, an absolute folder or a hub id as it is."""
+    """What a user wrote as an entry's name: a stub without parameters, an absolute folder or a hub id as it is.
+
+    Raises:
+        UserError: It is none of them, or looks like a known stub that is misspelt.
+    """
+    check_length(text)
     if meant_as_stub(text):
         return read_stub(text).bare
-    folder = Path(text).expanduser()
-    return os.path.abspath(folder) if folder.is_dir() else text.strip()
+    folder, name = os.path.expanduser(text), text.strip()
+    if os.path.isdir(folder):
+        return os.path.abspath(folder)
+    if not is_path(text) and (not is_hub_name(name) or _is_misspelt(name)):
+        hint = nearest_hint(name, known_stubs()) or "`sqa-tui zoo list` shows names"
+        raise UserError(f"neither a known stub nor a folder nor a name of the hub: {plain(text, 200)}", hint)
+    return name
+
+
+def _is_misspelt(name: str) -> bool:
+    """Whether a name of one part is almost a name stub: the hub has names of one part too."""
+    return "/" not in name and bool(nearest(name, known_stubs(), likeness=_MISSPELT))
 
 
 def unknown(stub: Stub) -> UserError:

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.errors import UserError, plain
+from engine.zoo.names import check_length
 
 PREFIX = "zoo:"
 PARAMETERS = ("recipe", "recipe_type", "checkpoint", "deployment")
@@ -94,6 +95,7 @@ def parse_stub(text: str, known: Iterable[str] = ()) -> Stub:
     Raises:
         UserError: `text` fits neither grammar or has parameters that do not exist.
     """
+    check_length(text)
     body = text.strip().rstrip("/")
     body = body[len(PREFIX) :] if is_stub(body) else body
     identity, *queries = body.split("?")
@@ -110,16 +112,16 @@ def normalise(text: str) -> str:
 
 
 def nearest_hint(text: str, known: Iterable[str]) -> str:
-    """``did you mean …`` with the nearest known stubs, the best first, or an empty string."""
-    near = nearest(text, known)
-    others = f" (or {' or '.join(near[1:])})" if near[1:] else ""
-    return f"did you mean {near[0]}?{others}" if near else ""
+    """``did you mean X, Y or Z?`` with the nearest known stubs, the best first, or an empty string."""
+    *others, last = nearest(text, known) or [""]
+    named = f"{', '.join(others)} or {last}" if others else last
+    return f"did you mean {named}?" if named else ""
 
 
-def nearest(text: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Those of `known` that are spelt most like a stub, the best first."""
+def nearest(text: str, known: Iterable[str], count: int = 3, likeness: float = 0.7) -> list[str]:
+    """Those of `known` that are spelt like a stub, the best first; a `likeness` of 1 is the same text."""
     bare = text.strip().split("?")[0]
-    return difflib.get_close_matches(bare if is_stub(bare) else PREFIX + bare, list(known), n=count, cutoff=0.7)
+    return difflib.get_close_matches(bare if is_stub(bare) else PREFIX + bare, list(known), n=count, cutoff=likeness)
 
 
 def _underscored(text: str) -> str:

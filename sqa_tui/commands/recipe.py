@@ -14,9 +14,12 @@ from sqa_tui.commands.recipe_preview import preview
 from sqa_tui.commands.recipe_problems import refuse
 
 
-@click.group()
-def recipe() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def recipe(context: click.Context) -> None:
     """Read SparseML recipes without running them."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @recipe.command("show")

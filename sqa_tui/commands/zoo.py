@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, get_args
 
 import click
 
 from engine.errors import plain
 from engine.zoo import Entry, Part, list_entries
-from engine.zoo import search as search_sources
 from engine.zoo.card import show as card_of
 from engine.zoo.filters import Query, select
-from engine.zoo.sources import probe_all, sources
+from engine.zoo.sources import probe_all, search_all, sources
 from sqa_tui.commands.output import json_option, print_json, print_table
 from sqa_tui.commands.zoo_card import print_card
 from sqa_tui.commands.zoo_fetch import fetch_shown
@@ -21,17 +21,33 @@ SOURCES = click.Choice([source.name for source in sources()])
 TASKS = {"qa": "question_answering", "mlm": "masked_language_modeling"}
 
 
-@click.group()
-def zoo() -> None:
+class Percent(click.FloatRange):
+    """A number from 0 to 100; ``nan`` is between no bounds."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{plain(str(value))} is no number", param, ctx)
+        return number
+
+
+PERCENT = Percent(0, 100)
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def zoo(context: click.Context) -> None:
     """Models, recipes and teachers: built-in demo, catalogue of SparseZoo, folders here, the Hugging Face hub."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @zoo.command("list")
 @click.argument("words", nargs=-1)
 @click.option("--architecture", default="", help="Its beginning, as in bert or bert-large.")
-@click.option("--layers", type=int, help="Encoder layers.")
-@click.option("--min-sparsity", type=click.FloatRange(0, 100), help="Percent of zeros at least.")
-@click.option("--max-sparsity", type=click.FloatRange(0, 100), help="Percent of zeros at most.")
+@click.option("--layers", type=click.IntRange(min=1), help="Encoder layers.")
+@click.option("--min-sparsity", type=PERCENT, help="Percent of zeros at least.")
+@click.option("--max-sparsity", type=PERCENT, help="Percent of zeros at most.")
 @click.option("--quantised/--float", default=None, help="Only int8 models, or none.")
 @click.option("--recipe/--no-recipe", default=None, help="Only entries whose recipe is here, or none.")
 @click.option("--teacher/--no-teacher", default=None, help="Only models here that are fit to be teachers, or none.")
@@ -47,10 +63,24 @@ def list_command(words: tuple[str, ...], online: bool, limit: int, as_json: bool
     source = wanted.pop("source") or ""
     text = " ".join(words)
     if online:
-        entries = select(search_sources(text, source or None, limit), Query(**wanted))
+        entries = select(_search(text, source or None, limit), Query(**wanted))
     else:
         entries = select(list_entries(), Query(words=text, source=source, **wanted))
-    print_json(entries) if as_json else _print_entries(entries)
+    if not entries:
+        click.echo("no entry fits", err=True)
+    if as_json:
+        print_json(entries)
+    elif entries:
+        _print_entries(entries)
+
+
+def _search(words: str, source: str | None, limit: int) -> list[Entry]:
+    """What the sources answer; on stderr which could not be asked, and why."""
+    found = search_all(words, source, limit)
+    if found.refused:
+        reasons = "; ".join(f"{name}: {error}" for name, error in found.refused.items())
+        click.echo(f"not asked: {plain(reasons)}", err=True)
+    return found.entries
 
 
 def _print_entries(entries: list[Entry]) -> None:

@@ -22,28 +22,32 @@ from sqa_tui.formatting import duration, size
 def fetch_shown(
     names: Sequence[str], part: Part, source: str | None, *, as_json: bool = False, stdout: bool = True
 ) -> int:
-    """Fetch everything at once and say how each ended, on stderr if not `stdout`; the exit code is the worst."""
+    """Fetch everything at once and say how each ended, on stderr if not `stdout`; the exit code is the worst.
+
+    What is here already is not fetched again, unless its `source` is named.
+    """
     changed = threading.Event()
+    tell = Telling(as_json=as_json, stdout=stdout)
     asked = [str(read_stub(name)) if meant_as_stub(name) else read_name(name) for name in dict.fromkeys(names)]
-    fetches = [start_fetch(name, part, source=source, on_change=lambda _: changed.set()) for name in asked]
+    there = {name: None if source else here(name, part) for name in asked}
+    fetches = [
+        start_fetch(name, part, source=source, on_change=lambda _: changed.set())
+        for name, path in there.items()
+        if path is None
+    ]
+    for name, path in there.items():
+        if path is not None:
+            tell.is_here(name, path)
     try:
-        if as_json:
-            _report_json(fetches, changed)
-        elif sys.stderr.isatty():
-            _show_bars(fetches, changed)
-        else:
-            _wait(fetches)
+        _watch(fetches, changed, tell)
     except KeyboardInterrupt:
         for each in fetches:
             each.cancel()
-        _wait(fetches)
         for each in fetches:
-            if each.cancelled:
-                click.echo(f"{plain(each.name)}: cancelled: nothing of it was kept", err=True)
-            else:
-                _conclude(each, as_json=as_json, stdout=stdout)
+            each.wait()
+            tell.end(each)
         raise
-    return max(_conclude(each, as_json=as_json, stdout=stdout) for each in fetches)
+    return max((tell.end(each) for each in fetches), default=0)
 
 
 _ROLES: dict[str, Role] = {"model_name_or_path": "model", "distill_teacher": "teacher", "recipe": "recipe"}
@@ -70,17 +74,16 @@ def fetch_missing(arguments: Mapping[str, Any]) -> bool:
     return True
 
 
-def _wait(fetches: Sequence[Fetch]) -> None:
-    for each in fetches:
-        each.wait()
-
-
-def _report_json(fetches: Sequence[Fetch], changed: threading.Event) -> None:
+def _watch(fetches: Sequence[Fetch], changed: threading.Event, tell: Telling) -> None:
+    """Until all have ended; a bar each where somebody watches, and each end at once where nobody does."""
+    if sys.stderr.isatty() and not tell.as_json:
+        _show_bars(fetches, changed)
+        return
     while not all(each.done for each in fetches):
         changed.wait(1)
         changed.clear()
         for each in fetches:
-            print_json_line(each.progress)
+            tell.end(each) if each.done else tell.moved(each)
 
 
 def _show_bars(fetches: Sequence[Fetch], changed: threading.Event) -> None:
@@ -97,27 +100,18 @@ def _show_bars(fetches: Sequence[Fetch], changed: threading.Event) -> None:
             changed.clear()
             for each, task in zip(fetches, tasks, strict=True):
                 _move(shown, task, each)
+                if each.error is not None and task in failed:
+                    failed.discard(task)
+                    shown.console.print(Text(_failure(each)))
 
 
 def _move(shown: Progress, task: TaskID, fetch: Fetch) -> None:
     now = fetch.progress
-    speed = f"{size(now.speed)}/s {duration(now.eta)}".strip() if now.speed else now.phase
+    ended = "failed" if fetch.error is not None else "cancelled" if fetch.cancelled else ""
+    speed = ended or (f"{size(now.speed)}/s {duration(now.eta)}".strip() if now.speed else now.phase)
     shown.update(task, completed=now.done, total=now.total, label=_label(fetch), speed=speed)
 
 
 def _label(fetch: Fetch) -> str:
     name = fetch.name.rpartition("/")[2]
     return plain(f"{name} {fetch.progress.file}".strip(), 48)
-
-
-def _conclude(fetch: Fetch, *, as_json: bool, stdout: bool) -> int:
-    """Say how a download ended; its exit code."""
-    if fetch.path is not None:
-        done = {"name": fetch.name, "path": fetch.path}
-        print_json_line(done) if as_json else click.echo(f"{plain(fetch.name)}: {fetch.path}", err=not stdout)
-        return 0
-    if fetch.cancelled:
-        return EXIT_FAILED
-    error = fetch.error or UserError("it ended for no known reason", "fetch again")
-    click.echo(f"error: {plain(fetch.name)}: {plain(str(error))}", err=True)
-    return EXIT_USAGE

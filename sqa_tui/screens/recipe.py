@@ -112,7 +112,6 @@ class RecipeScreen(Inspecting):
             self._variables = reading.variables
         self.inspect_soon()
         with self.app.batch_update():
-            self.query_one(FormList).show(self.fields.rows(reading, self._variables))
             recipe_charts.show(self.query(LineChart), reading)
             if first and reading.errors:
                 self._show_pane("problems")
@@ -124,9 +123,15 @@ class RecipeScreen(Inspecting):
         problems = self.query_one(FindingsList)
         problems.show(findings, "no problems, nothing to mention")
         problems.border_title = Content(" · ".join(part for part in ("problems", plain(self.model_note)) if part))
+        self._show_values()
         self._show_title()
         self._show_message()
         self._show_bar()
+
+    def _show_values(self) -> None:
+        if self.reading:
+            rows = self.fields.rows(self.reading, self._variables, plain(self.model_note))
+            self.query_one(FormList).show(rows)
 
     def _show_title(self) -> None:
         right = summary(self.shown, self.changed) if self.reading else ()
@@ -262,8 +267,7 @@ class RecipeScreen(Inspecting):
 
     def _set_fields(self, fields: RecipeFields) -> None:
         self.fields = fields
-        if self.reading:
-            self.query_one(FormList).show(fields.rows(self.reading, self._variables))
+        self._show_values()
         self._show_title()
         self._read()
 

@@ -12,7 +12,7 @@ from engine.recipes.inspection import Request
 from engine.zoo import resolve_model
 from sqa_tui.formatting import short_name
 from sqa_tui.recipe_inspection import findings_of, summary
-from sqa_tui.recipe_reading import Finding, Reading
+from sqa_tui.recipe_reading import Finding, Reading, worst_first
 from sqa_tui.screens.new_run_choices import model_choices
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.screens.recipe_keeping import Keeping
@@ -35,9 +35,9 @@ class Inspecting(Keeping):
 
     @property
     def shown(self) -> Reading:
-        """What is known of the recipe, by itself and for the model."""
+        """What is known of the recipe, by itself and for the model, the worst first."""
         reading = self.reading or Reading()
-        return replace(reading, findings=(*reading.findings, *self.model_findings))
+        return replace(reading, findings=worst_first((*reading.findings, *self.model_findings)))
 
     def show_findings(self) -> None:
         """Show what is known now."""

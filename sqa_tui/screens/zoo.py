@@ -15,7 +15,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from engine.errors import UserError, plain
-from engine.zoo import Entry, State, list_entries, search, sources
+from engine.zoo import Entry, list_entries, search, sources
 from engine.zoo.filters import Index, Query
 from engine.zoo.words import HINT, read_words
 from sqa_tui.actions import bindings_of
@@ -135,7 +135,7 @@ class ZooScreen(Fetching):
         self._doing = f"asking for “{plain(words)}” …" if words else "asking for models …"
         self._show_title()
         try:
-            found = await asyncio.to_thread(_ask, words)
+            found = await asyncio.to_thread(search, words)
         except UserError:
             self.ask_again()
             raise
@@ -297,12 +297,3 @@ def _card_of(entry: Entry) -> list[CardLine]:
     if view.card.entry is None:
         view = CardView(view.name, msgspec.structs.replace(view.card, title=entry.note or entry.title), ())
     return card_lines(view)
-
-
-def _ask(words: str) -> list[Entry]:
-    """What the sources that can be asked have; `UserError` with the reasons where none can be. Uses the network."""
-    states: list[tuple[str, State]] = [(source.name, source.state()) for source in sources() if source.can_fetch]
-    if all(state.word != "ready" for _, state in states):
-        reasons = "; ".join(f"{name}: {state.reason}" for name, state in states)
-        raise UserError("no source can be asked", reasons)
-    return search(words)

@@ -12,7 +12,7 @@ from textual import events
 from textual.geometry import Region
 from textual.strip import Strip
 
-from sqa_tui.recipe_reading import Finding
+from sqa_tui.recipe_reading import Finding, worst_first
 from sqa_tui.widgets.palette import Palette, app_of
 from sqa_tui.widgets.recipe_syntax import COLOURS, parts
 from sqa_tui.widgets.text_editor import TextEditor, printable
@@ -45,7 +45,7 @@ class RecipeEditor(TextEditor):
     def mark(self, findings: Iterable[Finding]) -> None:
         """Show findings at their lines in place of those before; notes and what has no place are not shown here."""
         marks: dict[int, tuple[Finding, ...]] = {}
-        for finding in findings:
+        for finding in worst_first(findings):
             if finding.line and finding.level != "note":
                 marks[finding.line - 1] = (*marks.get(finding.line - 1, ()), finding)
         if marks != self._marks:

@@ -14,11 +14,13 @@ from textual.widgets import Input
 
 from engine.recipes.inspection import Finding, Inspection, Pattern, Selected, Selection, Zeros
 from sqa_tui.app import SqaApp
+from sqa_tui.recipe_reading import Finding as Shown
 from sqa_tui.run_form import DEMO
 from sqa_tui.screens import recipe_model
 from sqa_tui.screens.pick import PickScreen
 from sqa_tui.screens.recipe import RecipeScreen
 from sqa_tui.screens.runs import RunsScreen
+from sqa_tui.widgets.findings_list import FindingsList
 from sqa_tui.widgets.form_list import FormList
 from sqa_tui.widgets.recipe_editor import RecipeEditor
 
@@ -129,3 +131,27 @@ async def test_a_model_that_cannot_be_read_is_one_warning(tmp_path: Path, monkey
         screen = await with_model(app, pilot)
         await until(pilot, lambda: screen.model_findings)
         assert [(finding.level, finding.text) for finding in screen.model_findings] == [("warning", "no [b]model here")]
+
+
+async def test_errors_come_before_warnings_in_the_pane_and_on_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, answering(tmp_path))
+    app = SqaApp()
+    async with app.run_test(size=(160, 60)) as pilot:
+        screen = await with_model(app, pilot)
+        await until(pilot, lambda: screen.model_findings)
+        screen.model_findings = (*screen.model_findings, Shown("error", 9, 5, "matches nothing"))
+        screen.show_findings()
+        marked = screen.query_one(RecipeEditor).marked[8]
+        assert [finding.level for finding in marked] == ["error", "warning"]
+        levels = [finding.level for finding in screen.query_one(FindingsList).findings]
+        assert levels[:2] == ["error", "warning"]
+
+
+async def test_the_values_say_that_the_model_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, answering(tmp_path, ending="time.sleep(600)"))
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await with_model(app, pilot)
+        await until(pilot, lambda: "looking at" in pane_words(app, "values"))

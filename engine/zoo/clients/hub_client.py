@@ -18,11 +18,14 @@ from engine.zoo.clients.child import serve
 from engine.zoo.clients.safety import check_room, check_sizes, safe_path
 from engine.zoo.clients.tally import Tally
 from engine.zoo.clients.transfer import Response, Wanted, download
+from engine.zoo.folder import RECIPE_SUFFIXES
 
 _CONNECT_LIMIT = 4.0
+_UNAUTHORISED = 401
 _WEIGHTS = (".safetensors", ".bin")
 _TEXTS = (".json", ".txt", ".model", ".md", ".yaml", ".yml", ".vocab", ".merges")
-_SETTINGS = "config.json"
+_SETTINGS, _CARD, _DEPLOYMENT = "config.json", "README.md", "deployment/"
+_LOG_IN = "log in: `hf auth login`, or set HF_TOKEN"
 
 hub: Any = None
 httpx: Any = None
@@ -107,8 +110,7 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     name, staging = request["name"], Path(request["staging"])
     listing = files(request)
     wanted = [file for file in listing["files"] if _is_wanted(file["path"], listing["files"], request["part"])]
-    if request["part"] == "model":
-        _check_model(name, [file["path"] for file in wanted])
+    _check_part(name, request["part"], [file["path"] for file in wanted])
     sizes = [file["size"] for file in wanted]
     check_sizes(sizes)
     check_room(staging, sizes)
@@ -122,6 +124,16 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"revision": listing["revision"], "files": wanted}
 
 
+def _check_part(name: str, part: str, paths: list[str]) -> None:
+    """Refuse a part that would be a card alone, or a model without its weights."""
+    if part == "model":
+        _check_model(name, paths)
+    if part == "recipe" and not any(map(_is_recipe, paths)):
+        raise UserError(f"{plain(name)} on the hub has no recipe", "choose another, or fetch the model")
+    if part == "deployment" and not any(path.startswith(_DEPLOYMENT) for path in paths):
+        raise UserError(f"{plain(name)} on the hub has no {_DEPLOYMENT}", "fetch the model and export it")
+
+
 def _check_model(name: str, paths: list[str]) -> None:
     """Refuse what would be a model without its weights."""
     if _SETTINGS not in paths:
@@ -132,17 +144,22 @@ def _check_model(name: str, paths: list[str]) -> None:
 
 def _is_wanted(path: str, listed: list[dict[str, Any]], part: str) -> bool:
     """Texts of the top folder, and weights in one form: safetensors where there are any."""
+    if path.startswith(_DEPLOYMENT):
+        return part in ("deployment", "all") and "/." not in path
     if "/" in path or path.startswith("."):
         return False
-    is_recipe = path.startswith("recipe") or path == "README.md"
-    if part == "recipe":
-        return is_recipe
+    if part in ("recipe", "deployment"):
+        return path == _CARD or (part == "recipe" and _is_recipe(path))
     has_safe = any(file["path"].endswith(".safetensors") and "/" not in file["path"] for file in listed)
     if path.endswith(".safetensors"):
         return path.startswith("model")
     if path.endswith((".bin", ".bin.index.json")):
         return path.startswith("pytorch_model") and not has_safe
     return path.endswith(_TEXTS)
+
+
+def _is_recipe(path: str) -> bool:
+    return path.startswith("recipe") and path.endswith(RECIPE_SUFFIXES)
 
 
 class _Answer:
@@ -165,6 +182,8 @@ def _open(url: str, headers: Mapping[str, str]) -> Generator[Response]:
     try:
         opened = hub.get_session().stream("GET", url, headers={**hub.utils.build_hf_headers(), **headers})
         with opened as response:
+            if response.status_code == _UNAUTHORISED:
+                raise UserError(f"the hub asks for a log-in (HTTP {_UNAUTHORISED})", _LOG_IN)
             yield _Answer(response)
     except httpx.TimeoutException:
         raise TimeoutError("the hub does not answer") from None
@@ -187,7 +206,9 @@ def _in_words(name: str) -> Generator[None]:
     except errors.HFValidationError:
         raise UserError(f"not a name of the hub: {plain(name)}", "a name looks like organisation/model") from None
     except errors.HfHubHTTPError as error:
-        raise UserError(f"the hub at {place} answers {plain(str(error), 200)}", "try again later") from None
+        refused = getattr(error.response, "status_code", None) == _UNAUTHORISED
+        said = plain(str(error), 200)
+        raise UserError(f"the hub at {place} answers {said}", _LOG_IN if refused else "try again later") from None
     except httpx.TimeoutException:
         raise UserError(f"the hub at {place} does not answer", "check the network, or HF_ENDPOINT") from None
     except httpx.TransportError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -20,6 +21,7 @@ from engine.zoo.source import Cancelled, FetchCancelled
 
 TIMEOUT_VARIABLE = "SQA_ZOO_TIMEOUT"
 _DEFAULT_TIMEOUT = 8.0
+_SHORTEST = 0.1
 _GRACE = 2.0
 """What a child has beyond its own time limits, to say itself that they were passed."""
 _START_LIMIT = 60.0
@@ -30,11 +32,14 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 
 
 def timeout() -> float:
-    """Seconds that a server may be silent."""
-    try:
-        return max(float(os.environ.get(TIMEOUT_VARIABLE, "")), 0.1)
-    except ValueError:
+    """Seconds that a server may be silent; an error where the variable says something else."""
+    written = os.environ.get(TIMEOUT_VARIABLE, "")
+    if not written.strip():
         return _DEFAULT_TIMEOUT
+    with suppress(ValueError):
+        if 0 < (seconds := float(written)) < math.inf:
+            return max(seconds, _SHORTEST)
+    raise UserError(f"{TIMEOUT_VARIABLE}={plain(written, 40)} is no number of seconds", f"such as {_DEFAULT_TIMEOUT:g}")
 
 
 def never() -> bool:

@@ -50,8 +50,16 @@ def check_room(folder: Path, sizes: list[int | None]) -> None:
     needed = sum(size or 0 for size in sizes) - sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     free = shutil.disk_usage(folder).free
     if needed > free:
-        message = f"{needed / 1e6:.0f} MB are to come and {free / 1e6:.0f} MB are free at {folder}"
+        message = f"{_many(needed)} are to come and {_many(free)} are free at {folder}"
         raise UserError(message, "free space, or set SQA_HOME elsewhere")
+
+
+def _many(count: int) -> str:
+    """Bytes in the unit that leaves some digits."""
+    size, units = float(count), ["bytes", "kB", "MB", "GB"]
+    while size >= 1000 and len(units) > 1:
+        size, units = size / 1000, units[1:]
+    return f"{size:.{0 if units[0] == 'bytes' else 1}f} {units[0]}"
 
 
 def check_tree(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ _MEANING = {
 }
 
 
+_LITTLE = 1 << 16
+_MEAGRE_ATTEMPTS = 7
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+"""Seconds; shorter than the parent waits for a word."""
 _GO_ON = "fetch again to go on from there"
 
 
@@ -70,30 +75,40 @@ class Wanted:
         return self.target.with_name(f".{self.target.name}.version")
 
 
-def download(wanted: Wanted, open_url: Open, on_bytes: OnBytes) -> int:
+def download(wanted: Wanted, open_url: Open, on_bytes: OnBytes, pause: Callable[[float], None] = time.sleep) -> int:
     """Fetch `wanted` unless it is there, going on from what is there of it; returns its size.
 
     Args:
         wanted: The file.
         open_url: Starts a request.
         on_bytes: Gets the file's size so far after each piece.
+        pause: Waits for some seconds, after an attempt that hardly brought anything.
 
     Raises:
-        UserError: The server does not have it, breaks off without sending anything more, or sends something else.
+        UserError: The server does not have it, breaks off without sending anything more or again and again after
+            next to nothing, or sends something else.
     """
     if _is_there(wanted):
         on_bytes(_size(wanted.target))
         return _size(wanted.target)
     wanted.target.parent.mkdir(parents=True, exist_ok=True)
-    before = -1
+    before, meagre = -1, 0
     while not _attempt(wanted, open_url, on_bytes):
         there = _size(wanted.part)
-        if there <= before:
+        meagre = meagre + 1 if there - before < _little(wanted) else 0
+        if there <= before or meagre > _MEAGRE_ATTEMPTS:
             of = f" of {wanted.size}" if wanted.size else ""
             raise UserError(f"the connection broke at {there}{of} bytes of {wanted.name}", _GO_ON)
+        if meagre:
+            pause(min(_FIRST_PAUSE * 2 ** (meagre - 1), _LONGEST_PAUSE))
         before = there
     _finish(wanted)
     return _size(wanted.target)
+
+
+def _little(wanted: Wanted) -> float:
+    """Bytes of an attempt that hardly brought anything: of a small file, less than a hundredth."""
+    return _LITTLE if wanted.size is None else min(_LITTLE, wanted.size / 100)
 
 
 def _is_there(wanted: Wanted) -> bool:
