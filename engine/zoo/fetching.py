@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Generator
@@ -13,6 +14,7 @@ from pathlib import Path
 from engine.errors import UserError, plain
 from engine.zoo.clients.process import never
 from engine.zoo.clients.safety import check_tree, safe_path
+from engine.zoo.demo.publish import is_demo_recipe, train_command
 from engine.zoo.local import own_root, place_of
 from engine.zoo.marker import Marker, read_marker, write_marker
 from engine.zoo.source import Cancelled, FetchCancelled, Listing, OnProgress, Part, Progress, Source, ZooFile
@@ -56,6 +58,8 @@ def choose_source(name: str, source: str | None = None) -> Source:
 
 
 def _instead(name: str) -> str:
+    if is_demo_recipe(name):
+        return f"make its model: {shlex.join(train_command(name))}"
     entry = find_entry(name) if is_stub(name) else None
     near = [other for role in _ROLES for other in substitutes(entry, role)[:1]] if entry is not None else []
     if near:

@@ -7,15 +7,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
-from engine.errors import EXIT_FAILED, EXIT_USAGE, UserError, plain
+from engine.errors import UserError, plain
 from engine.zoo import Fetch, Missing, Part, missing, start_fetch
+from engine.zoo.presence import here
 from engine.zoo.sources import meant_as_stub, read_name, read_stub
 from engine.zoo.substitutes import Role
-from sqa_tui.commands.output import print_json_line
+from sqa_tui.commands.zoo_fetch_telling import Telling
 from sqa_tui.formatting import duration, size
 
 
@@ -28,16 +28,8 @@ def fetch_shown(
     """
     changed = threading.Event()
     tell = Telling(as_json=as_json, stdout=stdout)
-    asked = [str(read_stub(name)) if meant_as_stub(name) else read_name(name) for name in dict.fromkeys(names)]
-    there = {name: None if source else here(name, part) for name in asked}
-    fetches = [
-        start_fetch(name, part, source=source, on_change=lambda _: changed.set())
-        for name, path in there.items()
-        if path is None
-    ]
-    for name, path in there.items():
-        if path is not None:
-            tell.is_here(name, path)
+    begun = (_begin(name, part, source, changed, tell) for name in dict.fromkeys(names))
+    fetches = [each for each in begun if each is not None]
     try:
         _watch(fetches, changed, tell)
     except KeyboardInterrupt:
@@ -47,7 +39,22 @@ def fetch_shown(
             each.wait()
             tell.end(each)
         raise
-    return max((tell.end(each) for each in fetches), default=0)
+    for each in fetches:
+        tell.end(each)
+    return tell.code
+
+
+def _begin(written: str, part: Part, source: str | None, changed: threading.Event, tell: Telling) -> Fetch | None:
+    """A download that has begun; None where there is nothing to download, or nobody to ask."""
+    try:
+        name = str(read_stub(written)) if meant_as_stub(written) else read_name(written)
+        path = None if source else here(name, part)
+        if path is None:
+            return start_fetch(name, part, source=source, on_change=lambda _: changed.set())
+        tell.is_here(name, path)
+    except UserError as error:
+        tell.failed(written, error)
+    return None
 
 
 _ROLES: dict[str, Role] = {"model_name_or_path": "model", "distill_teacher": "teacher", "recipe": "recipe"}
@@ -83,7 +90,10 @@ def _watch(fetches: Sequence[Fetch], changed: threading.Event, tell: Telling) ->
         changed.wait(1)
         changed.clear()
         for each in fetches:
-            tell.end(each) if each.done else tell.moved(each)
+            if each.done:
+                tell.end(each)
+            else:
+                tell.moved(each)
 
 
 def _show_bars(fetches: Sequence[Fetch], changed: threading.Event) -> None:
@@ -100,9 +110,6 @@ def _show_bars(fetches: Sequence[Fetch], changed: threading.Event) -> None:
             changed.clear()
             for each, task in zip(fetches, tasks, strict=True):
                 _move(shown, task, each)
-                if each.error is not None and task in failed:
-                    failed.discard(task)
-                    shown.console.print(Text(_failure(each)))
 
 
 def _move(shown: Progress, task: TaskID, fetch: Fetch) -> None:
