@@ -1,0 +1,70 @@
+"""Keys that come at once do what they do one after the other, in every field of the app."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app_cases import until
+from textual import events
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from sqa_tui.app import SqaApp
+from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.recipe import RecipeScreen
+from sqa_tui.screens.runs import RunsScreen
+from sqa_tui.screens.zoo import ZooScreen
+from sqa_tui.widgets.form_list import FormList
+
+RECIPE = """\
+num_epochs: 10
+modifiers:
+  - !EpochRangeModifier {start_epoch: 0.0, end_epoch: eval(num_epochs)}
+"""
+
+
+def burst(app: SqaApp, *keys: str) -> None:
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def runs(pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+
+
+async def test_letters_do_not_overtake_bindings() -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await runs(pilot)
+        await app.push_screen(PickScreen("pick", [Choice("a", "a")], free="text"))
+        field = app.screen.query_one(Input)
+        burst(app, "3", "3", "7", "backspace", "5", "home", "9")
+        await until(pilot, lambda: len(field.value) == 4)
+        assert field.value == "9335"
+
+
+async def test_keys_behind_the_one_that_opens_a_field_go_into_it() -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await runs(pilot)
+        app.open_zoo()
+        await until(pilot, lambda: isinstance(app.screen, ZooScreen) and app.focused)
+        burst(app, "slash", "d", "i", "s", "t", "enter", "slash", "end", "x")
+        field = app.screen.query_one("#words", Input)
+        await until(pilot, lambda: field.value.endswith("x"))
+        assert field.value == "distx"
+
+
+async def test_a_value_is_opened_changed_and_taken_in_one_burst(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await runs(pilot)
+        app.open_recipe(str(tmp_path / "recipe.yaml"))
+        await until(pilot, lambda: isinstance(app.screen, RecipeScreen) and app.screen.reading)
+        burst(app, "f4", "down", "down", "down", "enter", "backspace", "5", "enter", "up", "enter")
+        screen = app.screen
+        assert isinstance(screen, RecipeScreen)
+        await until(pilot, lambda: isinstance(app.screen, PickScreen) and app.focused)
+        assert dict(screen.fields.typed) == {"num_epochs": "15"}
+        assert screen.query_one(FormList).selected.name == "model"
