@@ -39,9 +39,11 @@ def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
     if written is None:
         return None
     read = _read(reader, written, scope)
-    if _missing(reader, written, scope) or reader.noted > before:
+    _check_missing(reader, written, scope)
+    _check_together(reader, written, read, scope)
+    if reader.noted > before or _may_be_elsewhere(reader, written):
         return None
-    return _built(reader, written, read, scope)
+    return _built(reader, written, read)
 
 
 def _as_written(reader: Reader, node: Node, fields: Fields) -> Written | None:
@@ -80,8 +82,8 @@ def _note(reader: Reader, written: Written, scope: Scope, fault: FieldFault) -> 
     reader.problem(place, message, fault.suggestion)
 
 
-def _missing(reader: Reader, written: Written, scope: Scope) -> bool:
-    """Whether fields that are needed are not there; those that may stand in broken lines are not complained about."""
+def _check_missing(reader: Reader, written: Written, scope: Scope) -> None:
+    """Note fields that are needed and not there; those that may stand in broken lines are not complained about."""
     missing = [name for name in required(written.modifier) if name not in written.fields]
     words = [written.word(name) for name in missing]
     said = [word for word in words if word not in reader.unread and word not in written.given]
@@ -89,17 +91,26 @@ def _missing(reader: Reader, written: Written, scope: Scope) -> bool:
         outside = next((place for word in said if (place := scope.key(word))), None)
         hint = f"line {outside.line} is not indented below it" if outside else ""
         reader.problem(written.node, f"{written.name} needs {', '.join(said)}", hint)
-    return bool(missing)
 
 
-def _built(reader: Reader, written: Written, read: dict[str, Any], scope: Scope) -> Placed | None:
-    if any(written.word(name) in reader.unread for name in kinds(written.modifier) if name not in written.fields):
-        return None
-    faults = list(written.modifier.unchecked(read).faults())
-    for fault in faults:
+def _may_be_elsewhere(reader: Reader, written: Written) -> bool:
+    """Whether fields may stand in lines that could not be read, or are needed and not there."""
+    absent = [name for name in kinds(written.modifier) if name not in written.fields]
+    return any(written.word(name) in reader.unread or name in required(written.modifier) for name in absent)
+
+
+def _check_together(reader: Reader, written: Written, read: dict[str, Any], scope: Scope) -> None:
+    """Note what does not fit together, as far as fields could be read."""
+    unread = {name for name in kinds(written.modifier) if name not in read}
+    optional = {name for name in unread if name not in written.fields and name not in required(written.modifier)}
+    lost = {name for name in optional if written.word(name) in reader.unread}
+    for fault in written.modifier.unchecked(read, (unread - optional) | lost).faults():
         _note(reader, written, scope, fault)
+
+
+def _built(reader: Reader, written: Written, read: dict[str, Any]) -> Placed | None:
     try:
-        return None if faults else Placed(written.modifier(**read), written.node.line, written.node.column)
+        return Placed(written.modifier(**read), written.node.line, written.node.column)
     except UserError as error:
         reader.problem(written.node, error.message)
         return None

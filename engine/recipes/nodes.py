@@ -39,16 +39,24 @@ class Node:
         return self.value if self.shape == "mapping" else []  # type: ignore[return-value]
 
     def inside(self, keys: tuple[str, ...]) -> Node:
-        """The place of the key that `keys` lead to through mappings; the nearest one around it where they lead on
-        through merged ones."""
+        """The place of the key or member that `keys` lead to through mappings and lists; the nearest one around it
+        where they lead on through merged ones."""
         place = self
         inner = self
         for name in keys:
-            found = next(((key, value) for key, value in inner.pairs() if str(key.value) == name), None)
+            found = inner.part(name)
             if found is None:
                 break
             place, inner = found
         return place
+
+    def part(self, name: str) -> tuple[Node, Node] | None:
+        """The key and value of a name, or a member by its number (from 0), twice."""
+        if self.shape == "list":
+            members = self.members()
+            number = int(name) if name.isdecimal() else len(members)
+            return (members[number], members[number]) if number < len(members) else None
+        return next(((key, value) for key, value in self.pairs() if str(key.value) == name), None)
 
     def replace(self, other: Node) -> None:
         """Take another node's value, here and wherever this node is referred to."""

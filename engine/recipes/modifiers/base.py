@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import MISSING, Field, dataclass, field, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar, cast
 
 from engine.errors import UserError
 from engine.recipes.modifiers.kinds import BadValueError, Epoch, Kind, kind
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 EPOCH = kind(Epoch())
+Modifier_ = TypeVar("Modifier_", bound="Modifier")
 
 
 class FieldFault(NamedTuple):
@@ -55,16 +57,24 @@ class Modifier:
             raise UserError(f"{fault.field} of {self.name} {fault.message}")
 
     @classmethod
-    def unchecked(cls, values: dict[str, Any]) -> Self:
-        """A modifier of values that were read already, so that `faults` can be asked without an exception."""
-        made = object.__new__(cls)
-        defaults = {name: _default(item) for name, item in cls.__dataclass_fields__.items() if name not in values}
-        for name, value in {**defaults, **values}.items():
-            object.__setattr__(made, name, value)
+    def unchecked(cls, values: dict[str, Any], unread: Collection[str] = ()) -> Self:
+        """A modifier of values that were read already, so that `faults` can be asked without an exception; without
+        those fields that are `unread`."""
+        made = object.__new__(_without(cls, frozenset(unread)))
+        for name, item in cls.__dataclass_fields__.items():
+            if name not in unread:
+                object.__setattr__(made, name, values[name] if name in values else _default(item))
         return made
 
     def faults(self) -> Iterator[FieldFault]:
-        """What does not fit together among fields that are right one by one."""
+        """What does not fit together among fields that are right one by one; what needs an unread one is left out."""
+        for part in reversed(type(self).__mro__):
+            if "own_faults" in vars(part):
+                with suppress(UnreadError):
+                    yield from cast("type[Modifier]", part).own_faults(self)
+
+    def own_faults(self) -> Iterator[FieldFault]:
+        """Those that come with a class, besides those of the classes above it."""
         yield from self._end_faults()
 
     def _selection_faults(self) -> Iterator[FieldFault]:
@@ -90,6 +100,21 @@ class Modifier:
         """Every field by name, in alphabetical order."""
         chosen = [item for item in fields(self) if item.metadata.get("saved", True) or not saved_only]
         return {item.name: getattr(self, item.name) for item in sorted(chosen, key=lambda item: item.name)}
+
+
+class UnreadError(Exception):
+    """A field was asked for that could not be read."""
+
+
+def _without(modifier: type[Modifier_], unread: frozenset[str]) -> type[Modifier_]:
+    """The class without some of its fields: to ask for one raises `UnreadError`."""
+
+    def ask(_: Modifier) -> Any:
+        raise UnreadError
+
+    if not unread:
+        return modifier
+    return cast("type[Modifier_]", type(modifier.__name__, (modifier,), dict.fromkeys(unread, property(ask))))
 
 
 @cache
@@ -121,5 +146,5 @@ def read_fields(modifier: type[Modifier], values: dict[str, Any]) -> tuple[dict[
         try:
             read[name] = table[name].read(value)
         except BadValueError as fault:
-            wrong.append(FieldFault(name, str(fault), fault.at, fault.suggestion))
+            wrong += [FieldFault(name, str(one), one.at, one.suggestion) for one in fault.each()]
     return read, wrong

@@ -49,8 +49,7 @@ class PerLayerDistillationModifier(Modifier):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, named)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         student, teacher = self.student_layer_names, self.teacher_layer_names
         if student is not None and teacher is not None and len(student) != len(teacher):
             yield FieldFault("teacher_layer_names", f"must name as many layers as student_layer_names ({len(student)})")

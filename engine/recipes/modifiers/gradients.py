@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.recipes.modifiers.kinds import BadValueError, Boolean, Kind, Number, Settings, Whole, shown
+from engine.recipes.modifiers.kinds import BadValueError, Boolean, Gathered, Kind, Number, Settings, Whole, shown
+from engine.recipes.problems import did_you_mean
 
 GradientCounts = int | Mapping[float, int]
 _HEEDED: dict[str, Kind] = {"batch_size": Whole(minimum=1), "shuffle": Boolean(), "drop_last": Boolean()}
@@ -25,7 +26,12 @@ class Gradients:
         if not isinstance(value, Mapping):
             return count.read(value)
         given = cast("Mapping[Any, Any]", value)
-        counts = {Number(minimum=0.0, maximum=1.0).read(key): count.read(number) for key, number in given.items()}
+        counts: dict[float, int] = {}
+        gathered = Gathered()
+        for key, number in given.items():
+            with gathered.part(str(key)):
+                counts[Number(minimum=0.0, maximum=1.0).read(key)] = count.read(number)
+        gathered.conclude()
         if 0.0 not in counts:
             raise BadValueError(f"must have a number of gradients for the sparsity 0.0, not {shown(dict(given))}")
         return counts
@@ -37,12 +43,18 @@ class SamplerSettings:
 
     def read(self, value: Any) -> dict[str, Any]:
         settings = Settings().read(value)
-        unknown = [name for name in settings if name not in _HEEDED and name not in _WITHOUT_EFFECT]
-        if unknown:
-            raise BadValueError(f"may hold {', '.join(_HEEDED)}, not {shown(unknown[0])}")
-        return {name: self._read(name, member) for name, member in settings.items()}
+        read: dict[str, Any] = {}
+        gathered = Gathered()
+        for name, member in settings.items():
+            with gathered.part(name):
+                read[name] = self._read(name, member)
+        gathered.conclude()
+        return read
 
     def _read(self, name: str, value: Any) -> Any:
+        if name not in _HEEDED and name not in _WITHOUT_EFFECT:
+            known = f"may hold {', '.join(_HEEDED)}, not {shown(name)}"
+            raise BadValueError(known, suggestion=did_you_mean(name, _HEEDED))
         try:
             return _HEEDED[name].read(value) if name in _HEEDED else value
         except BadValueError as fault:

@@ -9,24 +9,58 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from engine.recipes.meant import call_advice, meant_number, share
+from engine.recipes.problems import did_you_mean
 
 ALL_TOKENS = ("__ALL__", "__ALL_PRUNABLE__")
 FROM_PARAM = "__FROM_PARAM__"
 
 
 class BadValueError(ValueError):
-    """A value that its field cannot hold; the text says what is expected, `at` the keys that lead to what is wrong
-    inside a mapping, `suggestion` what may be meant."""
+    """A value that its field cannot hold; the text says what is expected, `at` the keys and places (from 0) that lead
+    to what is wrong inside a mapping or a list, `suggestion` what may be meant."""
 
     def __init__(self, text: str, at: tuple[str, ...] = (), suggestion: str = "") -> None:
         super().__init__(text)
         self.at = at
         self.suggestion = suggestion
+        self.further: tuple[BadValueError, ...] = ()
+        """What else is wrong in the same value."""
+
+    def each(self) -> Iterator[BadValueError]:
+        """This and all that is wrong besides."""
+        yield self
+        for other in self.further:
+            yield from other.each()
+
+
+class Gathered:
+    """Reads the parts of a value one by one and keeps what is wrong with each, to raise it all at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[BadValueError] = []
+
+    @contextmanager
+    def part(self, *at: str) -> Generator[None]:
+        """Keep the `BadValueError` raised inside, at the keys `at`."""
+        try:
+            yield
+        except BadValueError as fault:
+            for one in list(fault.each()):
+                one.at, one.further = (*at, *one.at), ()
+                self.faults.append(one)
+
+    def conclude(self) -> None:
+        """Raise what was kept, if anything was."""
+        if self.faults:
+            first, *others = self.faults
+            first.further = tuple(others)
+            raise first
 
 
 class Kind(Protocol):
@@ -162,20 +196,21 @@ class Text:
         if not isinstance(value, str):
             raise BadValueError(f"must be {self._expected()}, not {shown(value)}")
         if self.choices and value not in self.choices:
-            raise BadValueError(f"must be {self._expected()}, not {shown(value)}")
+            message = f"must be {self._expected()}, not {shown(value)}"
+            raise BadValueError(message, suggestion=did_you_mean(value, self.choices))
         return value
 
     def _expected(self) -> str:
         return "one of " + ", ".join(self.choices) if self.choices else "text"
 
 
-def flattened(value: Any) -> Iterator[Any]:
-    """The members of nested lists, in order."""
+def placed(value: Any, at: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """The members of nested lists, in order, each with the places that lead to it."""
     if isinstance(value, list | tuple):
-        for member in cast("list[Any] | tuple[Any, ...]", value):
-            yield from flattened(member)
+        for place, member in enumerate(cast("list[Any] | tuple[Any, ...]", value)):
+            yield from placed(member, (*at, place))
     else:
-        yield value
+        yield at, value
 
 
 PATTERN = "re:"
@@ -204,12 +239,16 @@ class Names:
     def read(self, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple):
             raise BadValueError(f"must be a list of names, not {shown(value)}")
-        members = tuple(flattened(cast("Any", value)))
-        for member in members:
-            if not isinstance(member, str):
-                raise BadValueError(f"must be a list of names, but holds {shown(member)}")
-            check_pattern(member)
-        return members
+        gathered = Gathered()
+        members: list[str] = []
+        for place, member in placed(value):
+            with gathered.part(*map(str, place)):
+                if not isinstance(member, str):
+                    raise BadValueError(f"must be a list of names, but holds {shown(member)}")
+                check_pattern(member)
+                members.append(member)
+        gathered.conclude()
+        return tuple(members)
 
 
 @dataclass(frozen=True)
@@ -220,7 +259,8 @@ class Selection:
         if isinstance(value, str):
             if value.upper() in ALL_TOKENS:
                 return value.upper()
-            raise BadValueError(f"must be a list of names, __ALL__ or __ALL_PRUNABLE__, not {shown(value)}")
+            message = f"must be a list of names, __ALL__ or __ALL_PRUNABLE__, not {shown(value)}"
+            raise BadValueError(message, suggestion=did_you_mean(value, ALL_TOKENS))
         return Names().read(value)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.recipes.modifiers.kinds import BadValueError, Boolean, Kind, Number, Settings, Whole, shown
+from engine.recipes.modifiers.kinds import BadValueError, Boolean, Gathered, Kind, Number, Settings, Whole, shown
 from engine.recipes.problems import did_you_mean
 
 OBSERVERS: dict[str, dict[str, Any]] = {
@@ -86,8 +86,11 @@ class ObserverSettings:
 
     def read(self, value: Any) -> dict[str, Any]:
         given = Settings().read(value)
+        gathered = Gathered()
         for name, member in given.items():
-            _check_one(name, member)
+            with gathered.part(name):
+                _check_one(name, member)
+        gathered.conclude()
         _check_pairs(given)
         self._check_meaning(observer_arguments(given))
         return given
@@ -113,11 +116,11 @@ def check_limits(limits: tuple[int, int] | None, signed: bool | None) -> None:
 def _check_one(name: str, value: Any) -> None:
     if name not in SETTINGS:
         near = did_you_mean(name, SETTINGS) or f"known are {', '.join(SETTINGS)}"
-        raise BadValueError(f"has an unknown setting {shown(name)}, {near}", at=(name,))
+        raise BadValueError(f"has an unknown setting {shown(name)}, {near}")
     try:
         SETTINGS[name].read(value)
     except BadValueError as fault:
-        raise BadValueError(f"holds {name}, which {fault}", at=(name,)) from None
+        raise BadValueError(f"holds {name}, which {fault}") from None
 
 
 def _check_pairs(given: Mapping[str, Any]) -> None:

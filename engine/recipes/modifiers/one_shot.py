@@ -42,8 +42,7 @@ class OneShotPruningModifier(Modifier):
     block_size: int = field(default=128, metadata=kind(Whole(minimum=1)))
     dampening: float = field(default=0.01, metadata=kind(Number(above=0.0)))
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         if not self.params:
             yield FieldFault("params", f"must name at least one parameter, or be {ENCODER}")
         share = ratio(self.mask_type)

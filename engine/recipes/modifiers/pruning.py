@@ -47,8 +47,7 @@ class GradualPruningModifier(Modifier):
     inter_func: str = field(default="cubic", metadata=kind(Text(("linear", "cubic", "inverse_cubic"))))
     mask_type: MaskType = field(default="unstructured", metadata=kind(Mask()))
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         if isinstance(self.final_sparsity, Mapping) and self.params:
             yield FieldFault("params", "must be [] where final_sparsity is a mapping from sparsities to parameters")
         if not isinstance(self.final_sparsity, Mapping):
@@ -64,8 +63,7 @@ class GMPruningModifier(GradualPruningModifier):
     phased: bool = field(default=False, metadata=kind(Boolean(), saved=False))
     score_type: str = field(default="magnitude", metadata=kind(Text(("magnitude",)), saved=False))
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         if self.phased:
             yield FieldFault("phased", "is not supported, use ACDCPruningModifier")
 
@@ -115,8 +113,7 @@ class ConstantPruningModifier(Modifier):
     params: str | tuple[str, ...] = field(metadata=PARAMS)
     update_frequency: float = field(default=-1.0, metadata=kind(Fixed(-1.0)))
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         yield from self._selection_faults()
 
     @property
@@ -145,8 +142,7 @@ class OBSPruningModifier(GradualPruningModifier):
     grad_sampler_kwargs: dict[str, Any] | None = field(default=None, metadata=SAMPLER)
     num_recomputations: int = field(default=1, metadata=COUNT)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         if self.mask_type == "block4" and self.fisher_block_size % 4:
             yield FieldFault("fisher_block_size", f"must be a multiple of 4 for block4, not {self.fisher_block_size}")
 
@@ -183,8 +179,7 @@ class ACDCPruningModifier(Modifier):
     mask_type: MaskType = field(default="unstructured", metadata=kind(Mask()))
     momentum_buffer_reset: bool = field(default=True, metadata=FLAG)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         yield from self._selection_faults()
         for name in ("start_epoch", "end_epoch", "update_frequency"):
             value = getattr(self, name)
@@ -203,8 +198,7 @@ class StructuredPruningModifier(GradualPruningModifier):
     mask_type: MaskType = field(default="filter", metadata=kind(Mask(names=("filter", "channel"), blocks=False)))
     param_groups: tuple[tuple[str, ...], ...] = field(default=(), metadata=kind(Members(Names())))
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         names = [name for group in self.param_groups for name in group]
         for name in dict.fromkeys(name for name in names if names.count(name) > 1):
             yield FieldFault("param_groups", f"names '{name}' more than once")

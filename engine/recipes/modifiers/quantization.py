@@ -61,8 +61,7 @@ class AnyQuantizationModifier(Modifier):
     freeze_bn_stats_epoch: float | None = field(default=None, metadata=LATER)
     num_calibration_steps: int | None = field(default=None, metadata=kind(Optional(Whole(minimum=0))))
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         for name in ("disable_quantization_observer_epoch", "freeze_bn_stats_epoch"):
             epoch = getattr(self, name)
             if epoch is not None and epoch < self.start_epoch:
@@ -95,8 +94,7 @@ class QuantizationModifier(AnyQuantizationModifier):
     )
     tensorrt: bool = field(default=False, metadata=FLAG)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         found = observer_arguments(self.activation_qconfig_kwargs)
         try:
             check_limits(found.get("limits"), found.get("signed", self.tensorrt))

@@ -7,7 +7,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from engine.recipes.modifiers.kinds import BadValueError, Boolean, Kind, Optional, Settings, Text, Whole, shown
+from engine.recipes.modifiers.kinds import (
+    BadValueError,
+    Boolean,
+    Gathered,
+    Kind,
+    Optional,
+    Settings,
+    Text,
+    Whole,
+    shown,
+)
 from engine.recipes.modifiers.observers import ObserverSettings, observer_arguments
 from engine.recipes.problems import did_you_mean
 
@@ -63,7 +73,8 @@ class SchemeKind:
             return NAMED[value]
         if isinstance(value, Mapping):
             return _scheme(cast("Mapping[Any, Any]", value))
-        raise BadValueError(f"must be one of {', '.join(NAMED)} or a mapping, not {shown(value)}")
+        near = did_you_mean(value, NAMED) if isinstance(value, str) else ""
+        raise BadValueError(f"must be one of {', '.join(NAMED)} or a mapping, not {shown(value)}", suggestion=near)
 
 
 @dataclass(frozen=True)
@@ -72,20 +83,26 @@ class OverrideMapping:
 
     def read(self, value: Any) -> dict[str, QuantizationScheme]:
         schemes: dict[str, QuantizationScheme] = {}
+        gathered = Gathered()
         for name, scheme in Settings().read(value or {}).items():
-            with inside(name):
+            with gathered.part(), inside(name):
                 schemes[name] = SchemeKind().read(scheme)
+        gathered.conclude()
         return schemes
 
 
 def _scheme(value: Mapping[Any, Any]) -> QuantizationScheme:
     defaults = {"input_activations": INPUTS, "weights": WEIGHTS, "output_activations": WEIGHTS}
-    _refuse_unknown(value, [*defaults, "target_hardware"])
+    gathered = Gathered()
+    _check_known(gathered, value, [*defaults, "target_hardware"])
     parts: dict[str, Any] = {}
     for name in (name for name in defaults if name in value):
-        with inside(name):
+        with gathered.part(), inside(name):
             parts[name] = _arguments(value[name], defaults[name], channels=name == "weights")
-    hardware = Optional(Text()).read(value.get("target_hardware"))
+    hardware = None
+    with gathered.part(), inside("target_hardware"):
+        hardware = Optional(Text()).read(value.get("target_hardware"))
+    gathered.conclude()
     return QuantizationScheme(**parts, target_hardware=hardware)
 
 
@@ -95,11 +112,13 @@ def _arguments(value: Any, default: QuantizationArguments, *, channels: bool) ->
     if not isinstance(value, Mapping):
         raise BadValueError(f"must describe each part by a mapping, not {shown(value)}")
     given = cast("Mapping[Any, Any]", value)
-    _refuse_unknown(given, list(_ARGUMENTS))
+    gathered = Gathered()
+    _check_known(gathered, given, list(_ARGUMENTS))
     read: dict[str, Any] = {}
     for name, member in given.items():
-        with inside(name):
-            read[name] = _ARGUMENTS[name].read(member)
+        with gathered.part(), inside(name):
+            read[name] = _ARGUMENTS[name].read(member) if name in _ARGUMENTS else None
+    gathered.conclude()
     made = replace(QuantizationArguments(symmetric=default.symmetric), **read)
     if not channels and (made.strategy == "channel" or observer_arguments(made.kwargs).get("per_channel")):
         raise BadValueError("asks for a range for each channel, which only weights can have")
@@ -109,14 +128,17 @@ def _arguments(value: Any, default: QuantizationArguments, *, channels: bool) ->
 @contextmanager
 def inside(name: str) -> Generator[None]:
     """Let a `BadValueError` say that it is inside the member `name` of a mapping."""
-    try:
+    gathered = Gathered()
+    with gathered.part():
         yield
-    except BadValueError as fault:
-        raise BadValueError(str(fault) if fault.at else f"holds {name}, which {fault}", (name, *fault.at)) from None
+    for fault in gathered.faults:
+        text = str(fault) if fault.at else f"holds {name}, which {fault}"
+        fault.args, fault.at = (text,), (name, *fault.at)
+    gathered.conclude()
 
 
-def _refuse_unknown(value: Mapping[Any, Any], known: list[str]) -> None:
-    for name in value:
-        if name not in known:
+def _check_known(gathered: Gathered, value: Mapping[Any, Any], known: list[str]) -> None:
+    for name in (name for name in value if name not in known):
+        with gathered.part(str(name)):
             near = did_you_mean(str(name), known) or f"known are {', '.join(known)}"
-            raise BadValueError(f"has an unknown part {shown(name)}; {near}", at=(str(name),))
+            raise BadValueError(f"has an unknown part {shown(name)}; {near}")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.recipes.modifiers.kinds import FROM_PARAM, BadValueError, Names, Number, as_number, shown
+from engine.recipes.modifiers.kinds import FROM_PARAM, BadValueError, Gathered, Names, Number, as_number, shown
+from engine.recipes.problems import did_you_mean
 
 MaskType = str | tuple[int, ...]
 FinalSparsity = float | Mapping[float, tuple[str, ...]]
@@ -23,7 +24,8 @@ class InitSparsity:
             return FROM_PARAM
         if as_number(value) is None:
             message = f"must be a number in 0 ... 1 or {FROM_PARAM}, not {shown(value)}"
-            raise BadValueError(message, suggestion=_SHARE.meant(value))
+            near = did_you_mean(value, [FROM_PARAM]) if isinstance(value, str) else ""
+            raise BadValueError(message, suggestion=_SHARE.meant(value) or near)
         return _SHARE.read(value)
 
 
@@ -34,7 +36,12 @@ class Target:
     def read(self, value: Any) -> FinalSparsity:
         if not isinstance(value, Mapping):
             return _target(value)
-        groups = {_target(key): Names().read(names) for key, names in cast("Mapping[Any, Any]", value).items()}
+        groups: dict[float, tuple[str, ...]] = {}
+        gathered = Gathered()
+        for key, names in cast("Mapping[Any, Any]", value).items():
+            with gathered.part(str(key)):
+                groups[_target(key)] = Names().read(names)
+        gathered.conclude()
         if not groups:
             raise BadValueError("must name at least one sparsity")
         return groups
@@ -58,7 +65,8 @@ class Mask:
             return value
         if self.blocks and isinstance(value, list | tuple):
             return _block(cast("list[Any] | tuple[Any, ...]", value))
-        raise BadValueError(f"must be {', '.join(self.names)}{self._further()}, not {shown(value)}")
+        message = f"must be {', '.join(self.names)}{self._further()}, not {shown(value)}"
+        raise BadValueError(message, suggestion=did_you_mean(value, self.names) if isinstance(value, str) else "")
 
     @property
     def _takes_ratios(self) -> bool:

@@ -24,6 +24,7 @@ from engine.recipes.modifiers.kinds import (
 )
 from engine.recipes.modifiers.lists import Members
 from engine.recipes.modifiers.values import Value, Values, shape_of
+from engine.recipes.problems import did_you_mean
 
 EPOCH: dict[str, Any] = kind(Epoch())
 FREQUENCY: dict[str, Any] = kind(Epoch())
@@ -97,11 +98,11 @@ class LearningRateModifier(Modifier):
             object.__setattr__(self, "lr_class", "StepLR")
             object.__setattr__(self, "lr_kwargs", {**self.lr_kwargs, "step_size": 1.0})
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         known = _SCHEDULERS[self.lr_class]
-        for name in self.lr_kwargs.keys() - known.keys():
-            yield FieldFault("lr_kwargs", f"has '{name}', which {self.lr_class} does not know ({', '.join(known)})")
+        for name in (name for name in self.lr_kwargs if name not in known):
+            message = f"has '{name}', which {self.lr_class} does not know ({', '.join(known)})"
+            yield FieldFault("lr_kwargs", message, (name,), did_you_mean(name, known))
         for name, default in known.items():
             if name not in self.lr_kwargs and default is None:
                 yield FieldFault("lr_kwargs", f"needs '{name}' for {self.lr_class}")
@@ -113,10 +114,10 @@ class LearningRateModifier(Modifier):
         try:
             reader.read(self.lr_kwargs[name])
         except BadValueError as fault:
-            yield FieldFault("lr_kwargs", f"'{name}' {fault}")
+            yield FieldFault("lr_kwargs", f"'{name}' {fault}", (name, *fault.at), fault.suggestion)
         else:
             if name == "milestones" and len(self.lr_kwargs[name]) > MOST_MILESTONES:
-                yield FieldFault("lr_kwargs", f"'{name}' must be at most {MOST_MILESTONES}")
+                yield FieldFault("lr_kwargs", f"'{name}' must be at most {MOST_MILESTONES}", (name,))
 
     def setting(self, name: str) -> float:
         """A setting of the scheduler, or its default."""
@@ -152,8 +153,7 @@ class TrainableParamsModifier(Modifier):
     trainable: bool = field(metadata=FLAG)
     params_strict: bool = field(default=True, metadata=FLAG)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         yield from self._selection_faults()
 
 
@@ -167,8 +167,7 @@ class SetParamModifier(Modifier):
     params_strict: bool = field(default=True, metadata=FLAG)
     start_epoch: float = field(default=0.0, metadata=EPOCH)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         yield from self._selection_faults()
 
 
@@ -187,8 +186,7 @@ class GradualParamModifier(Modifier):
     inter_func: str = field(default="linear", metadata=kind(Text(("linear", "cubic", "inverse_cubic"))))
     params_strict: bool = field(default=True, metadata=FLAG)
 
-    def faults(self) -> Iterator[FieldFault]:
-        yield from super().faults()
+    def own_faults(self) -> Iterator[FieldFault]:
         yield from self._selection_faults()
         first, last = shape_of(self.init_val), shape_of(self.final_val)
         if first and last and first != last:
