@@ -61,7 +61,7 @@ class Telling:
             last = progress or Progress(name=name, source="")
             print_json_line(_ended(last, "failed", error=error.message, hint=error.hint))
         shown = plain(name, _SHOWN)
-        named = "" if shown in error.message else f"{shown}: "
+        named = "" if error.message.startswith(shown) else f"{shown}: "
         click.echo(f"error: {named}{plain(str(error))}", err=True)
 
     def _done(self, progress: Progress, path: Path) -> None:

@@ -439,7 +439,7 @@ async def test_a_source_that_breaks_is_one_line_and_the_list_stays(monkeypatch: 
     def refuse(words: str) -> list[Entry]:
         raise UserError("the hub cannot be reached", "try again")
 
-    monkeypatch.setattr("sqa_tui.screens.zoo._ask", refuse)
+    monkeypatch.setattr("sqa_tui.screens.zoo.search", refuse)
     app = SqaApp()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(app, pilot)

@@ -86,7 +86,8 @@ def test_a_card_of_what_is_here_has_recipe_and_files(capsys: pytest.CaptureFixtu
 def test_wrong_stubs_are_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]):
     code, _, err = zoo(capsys, "show", f"{QA}/pruned-aggressiv_98")
     assert (code, len(err.splitlines())) == (2, 1)
-    assert f"did you mean {QA}/pruned-aggressive_98?" in err
+    assert f"did you mean {QA}/pruned-aggressive_98, {QA}/pruned" in err
+    assert err.count("(") == 1
     code, _, err = zoo(capsys, "fetch", f"{QA}/base-none")
     assert (code, len(err.splitlines())) == (2, 1)
     assert "SPARSEZOO_API_URL" in err
@@ -149,3 +150,63 @@ def test_fetch_says_where_it_is_and_what_failed(
     assert (code, out) == (2, f"some/model: {place}\n")
     assert err.startswith("error: some/absent: the hub has no model")
     assert json.loads(shown)["folder"] == str(place)
+
+
+def test_what_lists_refuse_and_what_they_find_nothing_for(capsys: pytest.CaptureFixture[str]):
+    for wrong in (("--min-sparsity", "nan"), ("--max-sparsity", "101"), ("--layers", "-3")):
+        code, out, err = zoo(capsys, "list", *wrong)
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert zoo(capsys, "list", "no", "such", "words") == (0, "", "no entry fits\n")
+    assert zoo(capsys, "list", "no", "such", "words", "--json") == (0, "[]\n", "no entry fits\n")
+    assert listed(capsys, "--architecture", "BERT-Large") == listed(capsys, "--architecture", "bert-large") != []
+
+
+@pytest.mark.parametrize("group", ["zoo", "recipe"])
+def test_a_group_without_a_subcommand_prints_its_help(capsys: pytest.CaptureFixture[str], group: str):
+    assert main([group]) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) > 8
+    assert (captured.out.startswith(f"Usage: sqa-tui {group}"), captured.err) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("bert-base-squad_wikipedia_bookcorpus-prund90", "zoo:bert-base-squad_wikipedia_bookcorpus-pruned90"),
+        ("nlp/question_answering/bert-base/pytorch/huggingface/squad", f"{QA}/base-none"),
+        ("?recipe_type=x", "`sqa-tui zoo list` shows names"),
+        ("a" * 5000, "name a stub"),
+        ("zoo:bert-base-" + "a" * 5000, "name a stub"),
+        ("a/" * 2500, "name a stub"),
+        ("/" + "a/" * 2500, "name a stub"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "fetch"])
+def test_what_is_no_name_is_one_line(capsys: pytest.CaptureFixture[str], command: str, name: str, near: str):
+    code, out, err = zoo(capsys, command, name)
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert near in err
+    assert len(err) < 1000
+
+
+def test_a_name_of_the_hub_is_still_one(capsys: pytest.CaptureFixture[str]):
+    for name in ("bert-base-uncased", "someone/bert-base-squad_wikipedia_bookcorpus-prund90"):
+        assert "zoo fetch" in zoo(capsys, "show", name)[1]
+
+
+def test_sources_that_could_not_be_asked_are_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    server = HubServer(HubModel("some/model", {"config.json": b"{}"}))
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    code, out, err = zoo(capsys, "list", "--online", "model", "--json")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert "hub: HF_HUB_OFFLINE forbids" in err
+    assert "sparsezoo: " in err
+    monkeypatch.delenv("HF_HUB_OFFLINE")
+    with server.running():
+        code, out, err = zoo(capsys, "list", "--online", "model", "--json")
+    assert (code, [each["stub"] for each in json.loads(out)]) == (0, ["some/model"])
+    assert err.startswith("not asked: sparsezoo: ")
+    assert len(err.splitlines()) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 
 from engine.errors import UserError
 from engine.zoo.clients.child import _in_words  # pyright: ignore[reportPrivateUsage]
+from engine.zoo.clients.process import timeout
 from engine.zoo.clients.safety import check_room
 from engine.zoo.fetching import fetch_from
-from engine.zoo.local import own_root
+from engine.zoo.local import LocalSource, own_root
 from engine.zoo.marker import NAME, is_whole
 from engine.zoo.source import Cancelled, FetchCancelled, FixedSource, Listing, OnProgress, Part, ZooFile
 
@@ -125,6 +127,39 @@ def test_a_full_disk_is_one_line(tmp_path: Path):
     assert "no space is left" in _in_words(OSError(errno.ENOSPC, "full"))["message"]
     with pytest.raises(UserError, match="are free at"):
         check_room(tmp_path, [10**18])
+
+
+def test_how_much_is_lacking_is_told_in_fine_units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1200)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=r"3\.5 kB are to come and 1\.2 kB are free"):
+        check_room(tmp_path, [3456])
+
+
+def test_a_download_that_goes_on_already_is_called_by_its_name():
+    def again(_: Path) -> Listing:
+        fetch_from(Pretended(writes(("recipe.md", b"x"))), "someone/big")
+        return Listing()
+
+    with pytest.raises(UserError, match=r"^someone/big is being fetched already"):
+        fetch_from(Pretended(again), "someone/big")
+
+
+def test_a_failed_download_leaves_a_source_that_is_empty():
+    def broken(staging: Path) -> Listing:
+        (staging / ".weights.part").write_bytes(b"half")
+        raise UserError("the connection broke", "")
+
+    with pytest.raises(UserError):
+        fetch_from(Pretended(broken), STUB)
+    assert LocalSource().state().word == "empty"
+
+
+@pytest.mark.parametrize("written", ["nan", "inf", "-1", "0", "soon"])
+def test_a_time_limit_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch, written: str):
+    monkeypatch.setenv("SQA_ZOO_TIMEOUT", written)
+    with pytest.raises(UserError, match=f"SQA_ZOO_TIMEOUT={written} is no number of seconds"):
+        timeout()
 
 
 def test_a_home_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -86,6 +86,11 @@ def test_a_root_that_is_not_there_is_said(roots: tuple[Path, Path]):
     assert state == ("ready", f"{roots[0]}, {roots[1]} is not there")
 
 
+def test_a_root_that_is_a_file_is_said(roots: tuple[Path, Path]):
+    roots[0].write_text("text")
+    assert f"{roots[0]} is not a folder" in source_of("local").state().reason
+
+
 def test_a_list_follows_the_disk(roots: tuple[Path, Path]):
     folder = roots[0] / STUB.removeprefix("zoo:")
     folder.mkdir(parents=True)

@@ -67,6 +67,32 @@ def test_a_connection_that_breaks_is_taken_up_again_for_as_long_as_something_com
     assert seen == sorted(seen)
 
 
+def test_a_server_that_sends_next_to_nothing_is_given_up_and_gone_on_from(tmp_path: Path):
+    content, pauses = CONTENT * 100, list[float]()
+    wanted = Wanted("any", tmp_path / "weights", len(content), sha(content))
+    server = Server(content, breaks=5)
+    with pytest.raises(UserError, match="broke at 40 of 102400 bytes") as raised:
+        download(wanted, server.open, lambda _: None, pauses.append)
+    assert raised.value.hint == "fetch again to go on from there"
+    assert len(server.asked) == 8
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0]
+    server.breaks = None
+    download(wanted, server.open, lambda _: None, pauses.append)
+    assert server.asked[-1] == "bytes=40-"
+    assert wanted.target.read_bytes() == content
+
+
+def test_a_server_that_sends_little_at_times_is_not_given_up(tmp_path: Path):
+    content, pauses = CONTENT * 100, list[float]()
+    server = Server(content, breaks=5)
+
+    def more(_: int) -> None:
+        server.breaks = 5 if len(server.asked) % 7 else 2000
+
+    download(Wanted("any", tmp_path / "weights", len(content)), server.open, more, pauses.append)
+    assert max(pauses) <= 1.0
+
+
 def test_a_server_without_ranges_is_given_up_when_it_comes_no_further(tmp_path: Path):
     wanted = Wanted("any", tmp_path / "weights", len(CONTENT))
     with pytest.raises(UserError, match="broke at 300 of 1024 bytes"):
