@@ -11,7 +11,7 @@ from sqa_tui.recipe_reading import Finding
 def findings_of(seen: Inspection) -> tuple[Finding, ...]:
     """What is wrong with the recipe for this model, then what each modifier selects of it."""
     wrong = [
-        Finding(item.level, item.line, item.column, plain(item.message), plain(item.suggestion))
+        Finding(item.level, item.line, item.column, plain(item.message), plain(item.suggestion), item.length)
         for item in seen.findings
     ]
     return (*wrong, *(note for selection in seen.selections for note in _notes(selection)))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import UserError
@@ -13,6 +14,7 @@ from engine.recipes.newer.translate import translate
 from engine.recipes.nodes import Node
 from engine.recipes.origin import origin
 from engine.recipes.reader import UNREADABLE, Reader
+from engine.recipes.recipe import Place
 from engine.recipes.registry import IGNORED_FIELDS, find_modifier, unknown_field, unknown_modifier
 from engine.recipes.variables import Scope
 from engine.recipes.written import Fields, Written
@@ -20,11 +22,12 @@ from engine.recipes.written import Fields, Written
 
 @dataclass(frozen=True)
 class Placed:
-    """A modifier and the place it begins at."""
+    """A modifier, the place it begins at, and those of the texts in its lists."""
 
     modifier: Modifier
     line: int
     column: int
+    members: Mapping[str, Place] = field(default_factory=dict[str, Place])
 
 
 def build_modifier(reader: Reader, node: Node, scope: Scope) -> Placed | None:
@@ -110,7 +113,21 @@ def _check_together(reader: Reader, written: Written, read: dict[str, Any], scop
 
 def _built(reader: Reader, written: Written, read: dict[str, Any]) -> Placed | None:
     try:
-        return Placed(written.modifier(**read), written.node.line, written.node.column)
+        modifier = written.modifier(**read)
+        return Placed(modifier, written.node.line, written.node.column, dict(_members(written)))
     except UserError as error:
         reader.problem(written.node, error.message)
         return None
+
+
+def _members(written: Written) -> Iterator[tuple[str, Place]]:
+    """The texts inside lists; of a text that stands twice the first place counts."""
+    texts = [text for _, node in written.fields.values() for text in _texts(node)]
+    yield from ((str(node.value), Place(node.line, node.column, node.length)) for node in reversed(texts))
+
+
+def _texts(node: Node) -> Iterator[Node]:
+    for member in [*node.members(), *(value for _, value in node.pairs())]:
+        if node.shape == "list" and isinstance(member.value, str):
+            yield member
+        yield from _texts(member)

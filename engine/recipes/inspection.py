@@ -87,17 +87,18 @@ class Quantized(msgspec.Struct, frozen=True, kw_only=True):
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be said: `level` is error (a run would be refused) or warning; `line` and `column` are 0 where it
-    has no place."""
+    has no place, `length` where it is not known how many characters to mark there."""
 
     level: str
     line: int
     message: str
     suggestion: str = ""
     column: int = 0
+    length: int = 0
 
     def problem(self, recipe: Recipe) -> Problem:
         """The same as advice on `recipe`."""
-        return Problem(recipe.source, self.line, self.column, self.message, self.suggestion)
+        return Problem(recipe.source, self.line, self.column, self.message, self.suggestion, self.length)
 
 
 class Zeros(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,6 +122,7 @@ def _stage(reader: Reader, part: Part, scope: Scope) -> list[Stage]:
             variables,
             _metadata(reader, part),
             tuple(item.column for item in placed),
+            tuple(item.members for item in placed),
         )
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.recipes.modifiers import Modifier
 from engine.recipes.order import first_epoch, last_epoch
@@ -16,11 +16,20 @@ MOST_MODIFIERS = 300
 """A block for every matrix of BERT-large makes 150."""
 
 
+class Place(NamedTuple):
+    """Where something stands in a text: line and column from 1, and how many characters it has there (0: unknown)."""
+
+    line: int
+    column: int
+    length: int = 0
+
+
 @dataclass(frozen=True)
 class Stage:
     """A named part of a recipe; a recipe without stages is one stage without a name.
 
-    `lines` and `columns` say where each of the modifiers begins; a stage that no text holds has no columns.
+    `lines` and `columns` say where each of the modifiers begins, `members` where the texts in its lists stand; a stage
+    that no text holds has neither columns nor members.
     """
 
     name: str
@@ -29,6 +38,7 @@ class Stage:
     variables: Mapping[str, Any] = field(default_factory=dict[str, Any])
     metadata: Mapping[str, Any] | None = None
     columns: tuple[int, ...] = ()
+    members: tuple[Mapping[str, Place], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +76,13 @@ class Recipe:
     def columns(self) -> tuple[int, ...]:
         """The column each of `modifiers` begins at."""
         return tuple(column for stage in self.stages for column in stage.columns or (1,) * len(stage.lines))
+
+    def place(self, index: int, member: str = "") -> Place:
+        """Where a modifier begins, or where a text in one of its lists stands."""
+        nowhere: Mapping[str, Place] = {}
+        members = [own for stage in self.stages for own in stage.members or (nowhere,) * len(stage.modifiers)]
+        line = self.lines[index]
+        return members[index].get(member) or Place(line, self.columns[index] if line else 0)
 
     @property
     def max_epochs(self) -> int:

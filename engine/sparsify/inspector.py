@@ -89,7 +89,8 @@ def _quantized(model: nn.Module, selector: Selector) -> tuple[Quantized, ...]:
                 if selector.starts(modifier):
                     behaviour.convert(model)
             except UserError as error:
-                selector.say(index, "error", error.message, error.hint)
+                absent = selector.absent(getattr(modifier, "submodules", None))
+                selector.say(index, "error", error.message, error.hint, member=absent)
     tensors: dict[str, list[str]] = {}
     for name, _ in fake_quantizers(model):
         owner, _, own = name.rpartition(".")

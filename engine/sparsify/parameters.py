@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from torch import nn
 
 from engine.errors import UserError, plain
+from engine.sparsify.nearest import did_you_mean
 from engine.sparsify.patterns import TooSlowError, matched
 
 ALL = "__ALL__"
@@ -48,10 +49,9 @@ def select_parameters(
     for member in members:
         found = matching(model, member, candidates, modifier)
         if not found and strict:
-            raise UserError(
-                f"{modifier}: {plain(member)} matches no parameter of the model",
-                "compare `params` of the recipe with the names of this model's parameters",
-            )
+            near = "" if member.startswith(PATTERN) else did_you_mean(member, (name for name, _ in candidates))
+            hint = near or "compare `params` of the recipe with the names of this model's parameters"
+            raise UserError(f"{modifier}: {plain(member)} matches no parameter of the model", hint)
         chosen.update(found)
     if not chosen:
         raise UserError(f"{modifier}: no parameter is selected", "name at least one in `params` of the recipe")

@@ -67,7 +67,7 @@ class Selector:
         try:
             layers = LayerDistillation(modifier).layers(self.model, "student")
         except UserError as error:
-            self.say(index, "error", error.message, error.hint)
+            self.say(index, "error", error.message, error.hint, member=self.absent(modifier.student_layer_names))
             return
         named = list(layers) if modifier.student_layer_names else []
         yield self._of_layers(index, modifier, list(layers), named)
@@ -82,12 +82,11 @@ class Selector:
 
     def _dropped(self, index: int, modifier: LayerPruningModifier) -> Selection | None:
         behaviour = LayerPruning(modifier)
-        try:
-            behaviour.check(self.model, None)
-        except UserError as error:
-            self.say(index, "error", error.message, error.hint)
+        layers, wrong = behaviour.names(self.model), list(behaviour.unknown(self.model))
+        for name, error in wrong:
+            self.say(index, "error", error.message, error.hint, member=name)
+        if wrong:
             return None
-        layers = behaviour.names(self.model)
         selection = self._of_layers(index, modifier, layers, layers)
         if self._lasts(modifier):
             behaviour.drop(self.model)
@@ -136,7 +135,7 @@ class Selector:
             return self._chosen(modifier, member)
         except UserError as error:
             strict = getattr(modifier, "params_strict", True)
-            self.say(index, "error" if strict else "warning", error.message, error.hint)
+            self.say(index, "error" if strict else "warning", error.message, error.hint, member=member)
             return []
 
     def _chosen(self, modifier: Modifier, member: str) -> NamedParameters:
@@ -190,11 +189,15 @@ class Selector:
             held=isinstance(modifier, ConstantPruningModifier) and self._lasts(modifier),
         )
 
-    def say(self, index: int, level: str, message: str, suggestion: str = "") -> None:
-        """Note what is to be said about a modifier."""
-        line, column = self.recipe.lines[index], self.recipe.columns[index]
-        found = Finding(level=level, line=line, column=column if line else 0, message=message, suggestion=suggestion)
-        self.findings.append(found)
+    def absent(self, names: Sequence[str] | None) -> str:
+        """The first of some names that is no module of the model."""
+        modules = dict(self.model.named_modules())
+        return next((name for name in names or () if name not in modules), "")
+
+    def say(self, index: int, level: str, message: str, suggestion: str = "", *, member: str = "") -> None:
+        """Note what is to be said about a modifier, or about a text in one of its lists."""
+        place = self.recipe.place(index, member)
+        self.findings.append(Finding(level=level, message=message, suggestion=suggestion, **place._asdict()))
 
 
 def _first(track: Track) -> float | None:

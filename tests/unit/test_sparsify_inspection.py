@@ -103,13 +103,13 @@ def test_names_that_match_nothing_are_errors_at_their_modifier(folders: Path) ->
         "  - !PerLayerDistillationModifier {student_layer_names: [bert.encoder.layer.0, bert.encoder.layer.6]}\n",
     )
     texts = said(found)
-    assert any(text.startswith("error 3: ") and "re:roberta.*" in text for text in texts)
+    assert any(text.startswith("error 4: ") and "re:roberta.*" in text for text in texts)
     assert any(text.startswith("warning 5: ") and "nothing" in text for text in texts)
     assert any(text.startswith("error 6: ") and "bert.encoder.layer.7" in text for text in texts)
     assert any(text.startswith("error 7: ") and "bert.pooler" in text for text in texts)
     assert any(text.startswith("error 8: ") and "no layer bert.encoder.layer.6" in text for text in texts)
     assert len(texts) == 5
-    assert {item.column for item in found.findings} == {5}
+    assert {(item.line, item.column) for item in found.findings} == {(4, 42), (5, 40), (6, 37), (7, 41), (8, 80)}
 
 
 def test_layers_that_are_taught_are_selected(folders: Path) -> None:
@@ -206,3 +206,27 @@ def test_values_that_do_not_have_the_shape_are_errors(folders: Path) -> None:
     text = "  - !SetParamModifier {params: [qa_outputs.bias, qa_outputs.weight], val: [1, 2]}\n"
     (line,) = said(seen(folders / "dense", text))
     assert line.startswith("error 3: val of SetParamModifier has the shape [2], qa_outputs.weight has [2, ")
+
+
+def test_a_name_that_matches_nothing_is_told_at_its_place_with_the_nearest(folders: Path) -> None:
+    text = """\
+  - !ConstantPruningModifier
+      params:
+        - qa_outputs.weight
+        - qa_output.weight
+        - bert.encoder.layer.0.output.dense
+        - bert.encoder.*.dense.weight
+        - re:nothing.*
+  - !LayerPruningModifier {layers: [bert.encoder.layer.0, bert.encoder.layer.7, bert.encoders]}
+"""
+    found = seen(folders / "dense", text)
+    assert [
+        (item.line, item.column, item.length, item.suggestion) for item in found.findings if item.level == "error"
+    ] == [
+        (10, 59, 20, "did you mean 'bert.encoder.layer.1'?"),
+        (10, 81, 13, "did you mean 'bert.encoder'?"),
+        (6, 11, 16, "did you mean 'qa_outputs.weight'?"),
+        (7, 11, 33, "did you mean 'bert.encoder.layer.0.output.dense.weight'?"),
+        (8, 11, 27, "did you mean 're:bert.encoder.*.dense.weight'?"),
+        (9, 11, 12, "compare `params` of the recipe with the names of this model's parameters"),
+    ]

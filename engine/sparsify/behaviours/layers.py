@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from engine.errors import UserError, plain
 from engine.recipes.modifiers import LayerPruningModifier
 from engine.sparsify.behaviours.base import Behaviour, Moment, behaviour_of
 from engine.sparsify.context import Teacher
+from engine.sparsify.nearest import did_you_mean
 from engine.sparsify.parameters import ALL, ALL_PRUNABLE, PRUNABLE_LAYERS
 
 
@@ -61,12 +62,16 @@ class LayerPruning(Behaviour[LayerPruningModifier]):
             self.from_the_start = True
 
     def check(self, model: nn.Module, teacher: Teacher) -> None:
+        for _, error in self.unknown(model):
+            raise error
+
+    def unknown(self, model: nn.Module) -> Iterator[tuple[str, UserError]]:
+        """Every name that the model does not have, and what to say of it."""
         modules = dict(model.named_modules())
         for name in self.names(model):
             if name not in modules:
-                raise UserError(
-                    f"{self.modifier.name}: the model has no layer {plain(name)}", "name modules in full in `layers`"
-                )
+                hint = did_you_mean(name, modules) or "name modules in full in `layers`"
+                yield name, UserError(f"{self.modifier.name}: the model has no layer {plain(name)}", hint)
 
     def drop(self, model: nn.Module) -> None:
         """Replace the layers, once. Raises `UserError` for a name the model does not have."""

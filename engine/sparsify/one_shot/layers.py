@@ -9,7 +9,8 @@ from torch import nn
 
 from engine.errors import UserError, plain
 from engine.recipes.modifiers.one_shot import ENCODER
-from engine.sparsify.parameters import NamedParameters, matching
+from engine.sparsify.nearest import did_you_mean
+from engine.sparsify.parameters import PATTERN, NamedParameters, matching
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,9 @@ def select_linear_weights(
     for member in [params] if isinstance(params, str) else params:
         matched = _in_encoder(model) if member == ENCODER else matching(model, member, candidates, modifier)
         if not matched:
-            raise UserError(
-                f"{modifier}: {plain(member)} matches no weight of a linear layer",
-                "compare `params` of the recipe with the names of this model's parameters",
-            )
+            near = "" if member.startswith(PATTERN) else did_you_mean(member, linear)
+            hint = near or "compare `params` of the recipe with the names of this model's parameters"
+            raise UserError(f"{modifier}: {plain(member)} matches no weight of a linear layer", hint)
         chosen.update(matched)
     for member in ignore:
         chosen.difference_update(matching(model, member, candidates, modifier))
