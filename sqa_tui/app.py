@@ -229,9 +229,9 @@ class SqaApp(App[None]):
         self.push_screen(AskScreen(model))
 
     def action_help(self) -> None:
-        from sqa_tui.screens.help import HelpScreen
+        from sqa_tui.screens.help import HelpScreen, screens_of
 
-        self.push_screen(HelpScreen())
+        self.push_screen(HelpScreen(screens_of(self.screen)))
 
     def action_recipes(self) -> None:
         self.open_recipe()

@@ -22,7 +22,7 @@ def fields_for(entries: Sequence[Entry]) -> list[Field]:
     """The fields, with the values that occur in the entries."""
     architectures = sorted({entry.architecture for entry in entries if entry.architecture})
     layers = sorted({entry.layers for entry in entries if entry.layers})
-    sources = dict.fromkeys(entry.source for entry in entries)
+    sources = dict.fromkeys(name for entry in entries for name in (entry.source, entry.place) if name)
     return [
         Field("architecture", "arch", tuple(architectures[:MOST_VALUES])),
         Field("layers", "layers", tuple(str(count) for count in layers[:MOST_VALUES])),

@@ -52,7 +52,7 @@ def zoo(context: click.Context) -> None:
 @click.option("--recipe/--no-recipe", default=None, help="Only entries whose recipe is here, or none.")
 @click.option("--teacher/--no-teacher", default=None, help="Only models here that are fit to be teachers, or none.")
 @click.option("--local/--not-local", default=None, help="Only entries with files on this machine, or none.")
-@click.option("--source", type=SOURCES, help="Only entries of one source.")
+@click.option("--source", type=SOURCES, help="Only entries that one source lists or has files of.")
 @click.option("--task", type=click.Choice(list(TASKS)), help="Question answering, or backbones.")
 @click.option("--online", is_flag=True, help="Ask the hub (and a SparseZoo server) for WORDS; uses the network.")
 @click.option("--limit", default=50, type=click.IntRange(1, 1000), help="With --online: entries of each source.")
@@ -117,12 +117,12 @@ def show_command(stub: str, online: bool, as_json: bool) -> None:
 @click.argument("stubs", nargs=-1, required=True)
 @click.option("--part", type=click.Choice(get_args(Part)), default="model", help="What of it.", show_default=True)
 @click.option("--recipe_type", "--recipe-type", help="The recipe that must be there; only recipes are fetched then.")
-@click.option("--source", type=SOURCES, help="Where from; by default stubs from SparseZoo, names from the hub.")
+@click.option("--source", type=SOURCES, help="Where from (stubs: SparseZoo, names: hub); what is here comes again.")
 @json_option
 def fetch_command(
     stubs: tuple[str, ...], part: Part, recipe_type: str | None, source: str | None, as_json: bool
 ) -> int:
-    """Download STUBS (stubs or hub names), several at once.
+    """Download STUBS (stubs or hub names), several at once; what is here already is only said.
 
     Ctrl-C leaves nothing behind; a download that broke off goes on where it was when it is asked for again.
     """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.screen import Screen
 from textual.widgets import Static
 
 from engine.errors import plain
@@ -20,11 +23,27 @@ KEY_WIDTH = 14
 """Cells of the column of keys and names."""
 
 
+def screens_of(screen: Screen[object]) -> list[str]:
+    """The parts of the table of actions whose keys do something on a screen now: its own first, the app's last."""
+    found: dict[str, int] = {}
+    for node, binding, _, _ in screen.active_bindings.values():
+        part = (binding.id or "").partition(".")[0]
+        if part in SCREEN_TITLES:
+            rank = 2 if part == "app" else 0 if node is screen else 1
+            found[part] = min(found.get(part, rank), rank)
+    return sorted(found, key=found.__getitem__)
+
+
 class HelpScreen(BaseScreen[None]):
-    """One page to scroll, made from the table of actions."""
+    """One page to scroll, made from the table of actions; it begins with the keys of the screen it is opened from."""
 
     CSS_PATH = "help.tcss"
     BINDINGS = bindings_of("help")
+
+    def __init__(self, first: Sequence[str] = ()) -> None:
+        """`first` are parts of the table of actions."""
+        super().__init__()
+        self._parts = tuple(dict.fromkeys((*first, *SCREEN_TITLES)))
 
     def compose(self) -> ComposeResult:
         yield TitleBar("Help")
@@ -37,8 +56,10 @@ class HelpScreen(BaseScreen[None]):
 
     def _page(self) -> Text:
         page = Text()
-        for screen, title in SCREEN_TITLES.items():
-            _section(page, title, [(action.shown_key, action.description) for action in actions_of(screen)])
+        for screen in self._parts:
+            _section(
+                page, SCREEN_TITLES[screen], [(action.shown_key, action.description) for action in actions_of(screen)]
+            )
         _section(page, "States", [(f"{glyph} {state}", _MEANINGS[state]) for state, glyph in GLYPHS.items()])
         settings = [(name, f"{meaning} Default: {default}") for name, default, meaning in describe_settings()]
         _section(page, f"Settings ({plain(str(settings_file()))})", settings)

@@ -72,6 +72,21 @@ async def test_help_lists_every_action_state_and_setting() -> None:
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
 
 
+@pytest.mark.parametrize(("key", "title"), [("", "Runs"), ("z", "Zoo"), ("n", "New run")])
+async def test_help_begins_with_the_keys_of_the_screen_it_is_opened_from(key: str, title: str) -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        if key:
+            await pilot.press(key)
+            await until(pilot, lambda: not isinstance(app.screen, RunsScreen))
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Help" in screen_text(app))
+        await pilot.pause()
+        lines = [line.strip() for line in screen_text(app).splitlines() if line.strip()]
+        assert lines[1].startswith(title)
+
+
 def test_the_table_of_actions_is_sound() -> None:
     ids = [action.id for action in ACTIONS]
     assert len(ids) == len(set(ids))

@@ -401,6 +401,8 @@ async def test_quitting_during_a_download_is_asked_about(hub: HubServer) -> None
         going = app.fetches.start(f"{HUB_NAME}-slow")
         line = app.screen.query_one("#fetches", Lines)
         await until(pilot, lambda: "model.safetensors" in line.text and "0 B" not in line.text, tries=1500)
+        keys = screen_text(app).splitlines()[-1]
+        assert all(key in keys for key in ("d Fetch", "x Cancel", "m Model", "r Recipe", "? Help", "q Quit"))
         await pilot.press("q")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
         assert f"Not here yet: {HUB_NAME}-slow" in screen_words(app)

@@ -14,6 +14,7 @@ from engine.zoo.filters import Query, select
 from engine.zoo.local import own_root
 from engine.zoo.marker import Marker, write_marker
 from engine.zoo.source import ZooFile
+from sqa_tui.zoo_filters import fields_for
 
 CONFIG = {"model_type": "bert", "num_hidden_layers": 6, "architectures": ["BertForQuestionAnswering"]}
 QA = "zoo:nlp/question_answering"
@@ -116,3 +117,5 @@ def test_the_source_local_has_the_copies_of_what_others_list():
     entries = list_entries()
     assert [entry.stub for entry in select(entries, Query(source="local"))] == [FAMOUS]
     assert FAMOUS in [entry.stub for entry in select(entries, Query(source="catalogue"))]
+    offered = next(field for field in fields_for(entries) if field.name == "source")
+    assert "local" in offered.values
