@@ -48,6 +48,10 @@ def choose_source(name: str, source: str | None = None) -> Source:
     Raises:
         UserError: No such source, or it cannot fetch, or not now.
     """
+    if os.path.isabs(name):
+        raise UserError(
+            f"a folder of this machine is not fetched: {plain(name)}", "`sqa-tui zoo show` tells what is in it"
+        )
     chosen = source_of(source or ("sparsezoo" if is_stub(name) else "hub"))
     state = chosen.state()
     if not chosen.can_fetch:

@@ -94,13 +94,19 @@ def _print_entries(entries: list[Entry]) -> None:
                 "yes" if entry.quantised else "",
                 number(entry.f1, 2),
                 entry.source,
-                ", ".join(word for word, here in (("model", entry.has_model), ("recipe", entry.has_recipe)) if here),
+                _here(entry),
             ]
             for entry in entries
         ],
         right=["layers", "sparsity", "F1"],
         above="stub",
     )
+
+
+def _here(entry: Entry) -> str:
+    """What of an entry is on this machine; other files are an export, or a model that lacks something."""
+    words = [word for word, there in (("model", entry.has_model), ("recipe", entry.has_recipe)) if there]
+    return ", ".join(words) or ("other files" if entry.path is not None else "")
 
 
 @zoo.command("show")

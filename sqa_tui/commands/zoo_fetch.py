@@ -110,6 +110,9 @@ def _show_bars(fetches: Sequence[Fetch], changed: threading.Event) -> None:
             changed.clear()
             for each, task in zip(fetches, tasks, strict=True):
                 _move(shown, task, each)
+        # What came last, while nobody looked.
+        for each, task in zip(fetches, tasks, strict=True):
+            _move(shown, task, each)
 
 
 def _move(shown: Progress, task: TaskID, fetch: Fetch) -> None:

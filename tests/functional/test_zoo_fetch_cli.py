@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -113,6 +114,24 @@ def test_every_name_gets_its_last_line_as_json(server: HubServer, capsys: pytest
     ends = [line["name"] for line in lines if line["phase"] in ("done", "failed")]
     assert sorted(ends) == sorted(names)
     assert all(first != second for first, second in pairwise(lines))
+
+
+def test_a_name_that_failed_is_marked_where_the_others_go_on(
+    server: HubServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(type(sys.stderr), "isatty", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, err = fetch(capsys, "some/absent", NAME)
+    assert (code, out) == (2, f"{NAME}: {folder()}\n")
+    assert "failed" in err
+    assert "error: some/absent: the hub has no model" in err
+
+
+def test_a_folder_is_no_name_to_fetch(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    (tmp_path / "config.json").write_text("{}")
+    code, _, err = fetch(capsys, str(tmp_path))
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert "a folder of this machine is not fetched" in err
 
 
 def test_a_log_in_that_is_lacking_is_said(server: HubServer, capsys: pytest.CaptureFixture[str]):
