@@ -11,13 +11,16 @@ from engine.zoo.substitutes import shape_of
 def inferred_baseline(entry: Entry) -> Entry | None:
     """The catalogue's dense model of the same shape, layers and data set whose F1 is known; None where there is none.
 
-    The same architecture before another one of that shape, the same place before another, teachers before others.
+    The same architecture before another one of that shape, the same place before another, teachers before others. One
+    whose layers are not known is taken for the whole model.
     """
-    if entry.sparsity == 0 or entry.layers is None:
+    if entry.sparsity == 0:
         return None
-    alike = (shape_of(entry), entry.layers, entry.dataset, entry.task)
+    alike = (shape_of(entry), entry.dataset, entry.task)
     dense = [other for other in CatalogueSource().entries() if may_teach(other) and other.f1 is not None]
-    near = [other for other in dense if (shape_of(other), other.layers, other.dataset, other.task) == alike]
+    near = [other for other in dense if (shape_of(other), other.dataset, other.task) == alike]
+    layers = entry.layers or max((other.layers or 0 for other in near), default=0)
+    near = [other for other in near if other.layers == layers]
     return min(near, key=lambda other: _distance(entry, other), default=None)
 
 

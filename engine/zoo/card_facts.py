@@ -120,7 +120,9 @@ def _baseline(entry: Entry, fact: Fact | None) -> list[CardFact]:
     dense = inferred_baseline(entry) if entry.f1 is not None else None
     if dense is None or dense.f1 is None:
         return []
-    return [_line("dense F1", _kept(entry.f1, dense.f1), f"that of {dense.stub}, of the same shape", "inferred")]
+    unsure = "" if entry.layers else ", if this one has all its layers"
+    source = f"that of {dense.stub}, of the same shape{unsure}"
+    return [_line("dense F1", _kept(entry.f1, dense.f1), source, "inferred")]
 
 
 def _kept(own: float | None, dense: float) -> str:

@@ -122,6 +122,15 @@ def test_a_model_is_fetched_with_its_recipes_and_then_serves_both_names(server: 
     assert list((own_root() / ".partial").iterdir()) == []
 
 
+def test_recipes_that_there_are_not_are_an_error_and_no_card_alone(server: SparseZooServer):
+    files = server.models[0].files
+    for name in [name for name in files if name.startswith("recipe")]:
+        del files[name]
+    with pytest.raises(UserError, match="the SparseZoo server has no recipe of"):
+        fetch(STUB, "recipe")
+    assert leftovers() == []
+
+
 def test_parts_fetched_one_after_the_other_make_one_folder(server: SparseZooServer):
     assert resolve_recipe_after_fetch(STUB) == b"plain recipe"
     with pytest.raises(UserError, match="not on this machine"):

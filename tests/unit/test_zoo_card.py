@@ -121,6 +121,12 @@ def test_the_dense_f1_that_no_document_names_is_inferred(stub: str, baseline: st
     assert found.value.startswith(value)
 
 
+def test_a_dense_f1_for_unknown_layers_says_so():
+    found = dense_f1("Intel/bert-base-uncased-squadv1.1-sparse-80-1x4-block-pruneofa")
+    assert found is not None
+    assert found.source == "that of RedHatAI/oBERT-teacher-squadv1, of the same shape, if this one has all its layers"
+
+
 def test_no_dense_f1_is_inferred_from_other_layers_or_beside_a_stated_one():
     assert dense_f1(f"{QA}/mobilebert-none/pytorch/huggingface/squad/14layer_pruned50-none-vnni") is None
     for fact in facts():

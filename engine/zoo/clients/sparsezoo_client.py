@@ -32,6 +32,7 @@ _PARTS = {
     "deployment": ("deployment", "model_card"),
     "all": ("training", "deployment", "recipes", "model_card", "onnx_model", *_SAMPLES),
 }
+_CARD = "model.md"
 _FOLDERS = ("training", "deployment")
 
 zoo: Any = None
@@ -90,6 +91,8 @@ def fetch(request: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(f"the SparseZoo server has no training files of {request['name']}", "fetch its recipe instead")
     _check_recipe(model, request["name"])
     chosen = list(_chosen(model, request["part"], staging))
+    if all(str(file.name) == _CARD for file, _ in chosen):
+        raise UserError(f"the SparseZoo server has no {request['part']} of {request['name']}", "fetch another part")
     sizes = {str(file["url"]): _file(file)["size"] for file in model.listed}
     listed = [sizes.get(file.url) for file, _ in chosen]
     check_sizes(listed)
