@@ -40,7 +40,7 @@ def test_the_zoo_is_silent_between_keys_and_copies_by_escape_code(size: tuple[in
         terminal.settle()
         in_parts = terminal.text
         terminal.press("\x1bOP")  # F1
-        terminal.read_until("Everywhere")
+        terminal.read_until("Use the entry as the model")
         terminal.press("\x1b")
         terminal.read_until("of 124 entries")
         terminal.settle()
