@@ -98,3 +98,8 @@ def cut_middle(text: str, width: int) -> str:
 def wrapped(text: str, width: int, *, at_hyphens: bool = True) -> list[str]:
     """Text on lines of at most `width` characters; at least one line. Names are not to be broken `at_hyphens`."""
     return textwrap.wrap(text, max(width, 1), break_on_hyphens=at_hyphens) or [""]
+
+
+def counted(count: int, word: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -15,6 +15,8 @@ from engine.recipes.modifiers import (
     LayerPruningModifier,
     Modifier,
     OneShotPruningModifier,
+    SetLearningRateModifier,
+    SetParamModifier,
     SetWeightDecayModifier,
 )
 from engine.recipes.modifiers.sparsity import ratio
@@ -24,6 +26,8 @@ from engine.recipes.rate_advice import about_rates
 from engine.recipes.ratio_masks import CLOCKS, miss
 from engine.recipes.recipe import Recipe
 from engine.recipes.timeline import learning_rates
+
+SET_ONCE = (SetLearningRateModifier, SetWeightDecayModifier, SetParamModifier)
 
 
 def warnings(recipe: Recipe, *, steps_per_epoch: int | None = None, epochs: float | None = None) -> list[Problem]:
@@ -57,7 +61,13 @@ def remarks(recipe: Recipe, *, epochs: float | None = None) -> list[Problem]:
         found.append(f"nothing sets the learning rate {until}: --learning_rate holds until then")
     if 0 < recipe.max_epochs < length:
         found.append(f"the recipe is over at epoch {recipe.max_epochs}, the run goes on to {length:g} with what stays")
-    return [_said(recipe, None, text) for text in found]
+    once = [(index, item) for index, item in enumerate(recipe.modifiers) if isinstance(item, SET_ONCE)]
+    without_effect = [
+        _said(recipe, index, f"end_epoch of {item.name} has no effect: it sets its value once, at its start")
+        for index, item in once
+        if item.end_epoch != -1
+    ]
+    return [*(_said(recipe, None, text) for text in found), *without_effect]
 
 
 def other_length(recipe: Recipe, asked: float | None) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from engine.recipes.loader import attempt
 from engine.recipes.problems import Problem
 from engine.recipes.recipe import Recipe
-from engine.recipes.source import LIMIT, SourceText, front_matter
+from engine.recipes.source import LIMIT, SourceText, front_matter, no_front_matter
 from engine.recipes.variables import Variable
 
 
@@ -33,7 +33,7 @@ def read_draft(
         return _unread(Problem(name, 0, 0, f"is too long for a recipe (more than {LIMIT} bytes)"))
     yaml = front_matter(text) if markdown else text
     if yaml is None:
-        return _unread(Problem(name, 1, 1, "has no front matter (YAML between two lines ---)"))
+        return _unread(no_front_matter(text, name))
     recipe, problems = attempt(SourceText(name, text, yaml), recipe_args)
     in_order = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
     return Draft(None if problems else recipe, in_order, recipe.described if recipe else ())

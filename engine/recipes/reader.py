@@ -60,7 +60,10 @@ class Reader:
         self.add(Problem(self.file, node.line, node.column, message, suggestion, node.length))
 
     def add(self, problem: Problem) -> None:
-        """Note a problem; `GiveUpError` where there are too many."""
+        """Note a problem, once where an alias leads to it again; `GiveUpError` where there are too many."""
+        if problem in self.problems:
+            self.silent += 1
+            return
         self.problems.append(problem)
         if len(self.problems) >= MOST_PROBLEMS:
             raise GiveUpError

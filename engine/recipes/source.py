@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +74,26 @@ def raw_text(text: str, name: str = "recipe") -> SourceText:
 def front_matter(text: str) -> str | None:
     """What stands between the first two lines that are exactly ``---`` or ``+++``; None where there are no such two."""
     lines = text.splitlines()
-    opening = next((number for number, line in enumerate(lines) if line.strip() in DELIMITERS), None)
-    if opening is None:
+    opening = _opening(lines)
+    if not opening:
         return None
-    rest = enumerate(lines[opening + 1 :], opening + 1)
+    rest = enumerate(lines[opening:], opening)
     closing = next((number for number, line in rest if line.rstrip() in DELIMITERS), None)
     if closing is None:
         return None
-    return "\n" * (opening + 1) + "\n".join(lines[opening + 1 : closing]) + "\n"
+    return "\n" * opening + "\n".join(lines[opening:closing]) + "\n"
+
+
+def _opening(lines: Sequence[str]) -> int:
+    """The line that opens the front matter, from 1; 0 where there is none."""
+    return next((number for number, line in enumerate(lines, 1) if line.strip() in DELIMITERS), 0)
+
+
+def no_front_matter(text: str, name: str) -> Problem:
+    """What is wrong with a text that has no front matter."""
+    if opening := _opening(text.splitlines()):
+        return Problem(name, opening, 1, "the front matter that begins here never ends", "end it with a line ---")
+    return Problem(name, 1, 1, "has no front matter (YAML between two lines ---)")
 
 
 def _read_file(path: Path, name: str) -> SourceText:
@@ -92,23 +105,31 @@ def _read_file(path: Path, name: str) -> SourceText:
         return SourceText(name, text, text)
     yaml = front_matter(text)
     if yaml is None:
-        raise _problem(name, "has no front matter (YAML between two lines ---)")
+        raise RecipeError([no_front_matter(text, name)])
     return SourceText(name, text, yaml)
 
 
 def file_text(path: Path, name: str) -> str:
-    """The text of a file in UTF-8; raises `RecipeError`, which calls it `name`."""
+    """The text of a regular file in UTF-8; raises `RecipeError`, which calls it `name`."""
+    from engine.zoo.texts import read_regular
+
     try:
-        if path.is_file() and path.stat().st_size > LIMIT:
-            raise _problem(name, f"is too long for a recipe (more than {LIMIT} bytes)")
-        return path.read_bytes().decode("utf-8-sig")
+        return text_of(read_regular(path, LIMIT + 1), name)
     except FileNotFoundError:
         raise _problem(name, "does not exist") from None
-    except UnicodeDecodeError:
-        raise _problem(name, "is not text in UTF-8") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise _problem(name, f"cannot be read: {reason}") from None
+
+
+def text_of(content: bytes, name: str) -> str:
+    """The text in UTF-8 that `content`, read up to one byte more than `LIMIT`, is; raises `RecipeError`."""
+    if len(content) > LIMIT:
+        raise _problem(name, f"is too long for a recipe (more than {LIMIT} bytes)")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise _problem(name, "is not text in UTF-8") from None
 
 
 def _problem(name: str, message: str) -> RecipeError:

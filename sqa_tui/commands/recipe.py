@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from engine.recipes import load_recipe
 from engine.recipes.problems import RecipeError
 from engine.recipes.recipe import Recipe
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.commands.recipe_check import check
-from sqa_tui.commands.recipe_options import recipe_args_option
+from sqa_tui.commands.recipe_options import read_given, recipe_args_option
 from sqa_tui.commands.recipe_preview import preview
 from sqa_tui.commands.recipe_problems import refuse
 
@@ -27,9 +26,12 @@ def recipe(context: click.Context) -> None:
 @recipe_args_option
 @json_option
 def show(source: str, recipe_args: str | None, as_json: bool) -> int:
-    """Print SOURCE (a file or a stub) with its variables evaluated, in the format in which recipes are saved."""
+    """Print SOURCE with its variables evaluated, in the format in which recipes are saved.
+
+    SOURCE is a file, a stub, or - for what is piped in.
+    """
     try:
-        loaded = load_recipe(source, recipe_args=recipe_args)
+        loaded = read_given(source, recipe_args)
     except RecipeError as error:
         return refuse(source, error, as_json)
     if as_json:

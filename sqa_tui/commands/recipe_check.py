@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from engine.errors import EXIT_USAGE, plain
-from engine.recipes import load_recipe
 from engine.recipes.advice import in_epochs, remarks, warnings
 from engine.recipes.inspection import Inspection, inspect_model
 from engine.recipes.problems import RecipeError
@@ -14,7 +13,7 @@ from engine.recipes.refusals import refusals
 from engine.zoo import resolve_model
 from sqa_tui.commands.output import json_option, print_json, print_table
 from sqa_tui.commands.recipe_model import print_inspection
-from sqa_tui.commands.recipe_options import epochs_option, recipe_args_option, steps_option
+from sqa_tui.commands.recipe_options import epochs_option, read_given, recipe_args_option, steps_option
 from sqa_tui.commands.recipe_problems import Said, plain_problems, print_problems, problem_line, refuse
 
 
@@ -33,21 +32,23 @@ def check(
     epochs: float | None,
     as_json: bool,
 ) -> int:
-    """Check SOURCE (a file or a stub); every problem is named with its line.
+    """Check SOURCE (a file, a stub, or - for what is piped in); every problem is named with its line.
 
     Exit code 2 where a run would be refused. With --model a part of the engine is loaded, which takes some seconds;
     the weights are not.
     """
     try:
-        loaded = load_recipe(source, recipe_args=recipe_args)
+        loaded = read_given(source, recipe_args)
     except RecipeError as error:
         return refuse(source, error, as_json)
     refused = refusals(loaded, steps_per_epoch=steps_per_epoch, epochs=epochs)
     found = [*(Said("error", problem) for problem in refused), *_advice(loaded, steps_per_epoch, epochs)]
     seen = None
     if model is not None:
-        path = str(resolve_model(model))
-        seen = inspect_model(path, loaded, recipe_args=recipe_args, steps_per_epoch=steps_per_epoch, epochs=epochs)
+        path = resolve_model(model)
+        if isinstance(path, str):
+            click.echo(f"asking the Hugging Face hub for {plain(path)} …", err=True)
+        seen = inspect_model(str(path), loaded, recipe_args=recipe_args, steps_per_epoch=steps_per_epoch, epochs=epochs)
         found += _about_model(loaded, seen)
     if as_json:
         print_json(_document(loaded, found, seen))

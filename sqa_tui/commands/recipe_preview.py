@@ -11,14 +11,13 @@ from rich.console import Console
 from rich.text import Text
 
 from engine.errors import UserError, plain
-from engine.recipes import load_recipe
 from engine.recipes.clock import NOMINAL_STEPS
 from engine.recipes.problems import RecipeError
 from engine.recipes.recipe import Recipe
 from engine.recipes.schedule import EVERY_STEP, frequency
 from engine.recipes.timeline import Series, Timeline, timeline
 from sqa_tui.commands.output import json_option, print_json
-from sqa_tui.commands.recipe_options import epochs_option, recipe_args_option, steps_option
+from sqa_tui.commands.recipe_options import epochs_option, read_given, recipe_args_option, steps_option
 from sqa_tui.commands.recipe_problems import refuse
 
 USUAL_WIDTH = 80
@@ -30,6 +29,9 @@ SWITCHES_HEIGHT = 6
 SHOWN = 8
 """So many mask updates are listed by their epochs."""
 
+MOST_VALUES = 500_000
+"""So many values --every_step prints at most: some tens of megabytes."""
+
 
 @click.command("preview")
 @click.argument("source")
@@ -38,7 +40,7 @@ SHOWN = 8
 @epochs_option
 @click.option("--width", type=click.IntRange(min=40, max=400), help="Cells of a line (default: the terminal's, or 80).")
 @click.option("--height", type=click.IntRange(min=5, max=100), default=9, show_default=True, help="Rows of a chart.")
-@click.option("--every_step", "--every-step", is_flag=True, help="With --json: every change, however many there are.")
+@click.option("--every_step", "--every-step", is_flag=True, help="With --json: every change, up to 500,000.")
 @json_option
 def preview(
     source: str,
@@ -50,13 +52,14 @@ def preview(
     every_step: bool,
     as_json: bool,
 ) -> int:
-    """Draw what SOURCE (a file or a stub) does over its epochs: sparsity, learning rate, quantization, teacher.
+    """Draw what SOURCE (a file, a stub, or - for what is piped in) does over its epochs: sparsity, learning rate,
+    quantization, teacher.
 
     --json prints the same as series: a value holds from its step until the next. `sparsity` there is null where it
     depends on the sizes of the parameters: they have several courses, which are among the tracks.
     """
     try:
-        loaded = load_recipe(source, recipe_args=recipe_args)
+        loaded = read_given(source, recipe_args)
     except RecipeError as error:
         return refuse(source, error, as_json)
     course = _course(loaded, steps_per_epoch or NOMINAL_STEPS, epochs, every_step)
@@ -76,6 +79,11 @@ def _course(recipe: Recipe, steps_per_epoch: int, epochs: float | None, every_st
     if epochs is None and recipe.max_epochs < 1:
         raise UserError(f"{plain(recipe.source)} does not say how long it trains", "say it with --epochs N")
     length = float(recipe.max_epochs) if epochs is None else epochs
+    values = length * steps_per_epoch * len(recipe.modifiers)
+    if every_step and values > MOST_VALUES:
+        counted = f"{len(recipe.modifiers)} modifiers over {length * steps_per_epoch:,.0f} steps"
+        message = f"--every_step may print {values:,.0f} values ({counted}), at most {MOST_VALUES:,} are printed"
+        raise UserError(message, "leave it out, or preview fewer steps with --epochs and --steps_per_epoch")
     return timeline(recipe, steps_per_epoch, max(math.ceil(length * steps_per_epoch), 1), every_step=every_step)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.errors import UserError
 from engine.recipes.draft import read_draft
+from sqa_tui.formatting import counted
 from sqa_tui.recipe_files import own_recipes, read_recipe
 from sqa_tui.screens.pick import Choice
 
@@ -27,5 +28,5 @@ def _note(path: Path) -> str:
         return "yours; cannot be read"
     draft = read_draft(document.text, markdown=document.markdown)
     if draft.recipe is None:
-        return f"yours; a draft with {len(draft.problems)} problems"
+        return f"yours; a draft with {counted(len(draft.problems), 'problem')}"
     return f"yours; {draft.recipe.max_epochs} epochs" if draft.recipe.max_epochs >= 1 else "yours"

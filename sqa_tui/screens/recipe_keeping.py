@@ -10,6 +10,7 @@ from pathlib import Path
 from textual import work
 
 from engine.errors import plain
+from sqa_tui.formatting import counted
 from sqa_tui.paths import user_recipes
 from sqa_tui.recipe_fields import RecipeFields
 from sqa_tui.recipe_files import ChosenRecipe, RecipeText, own_recipe, own_recipes, save_recipe
@@ -18,7 +19,6 @@ from sqa_tui.run_form import presets
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.confirm import ConfirmScreen
 from sqa_tui.screens.pick import Choice, PickScreen
-from sqa_tui.screens.recipe_words import counted
 
 Take = Callable[[ChosenRecipe], None]
 
@@ -53,7 +53,7 @@ class Keeping(BaseScreen[None]):
         """What would be lost with this screen; empty for nothing."""
         parts = ["the text"] if self.changed else []
         parts += ["values of variables"] if dict(self.fields.typed) != self._first_values else []
-        return " and ".join(parts)
+        return f"{' and '.join(parts)} of {plain(self.document.name, 40)}" if parts else ""
 
     def _show_title(self) -> None:
         raise NotImplementedError

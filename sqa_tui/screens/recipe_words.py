@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqa_tui.formatting import wrapped
+from sqa_tui.formatting import counted, wrapped
 from sqa_tui.recipe_reading import Finding, Reading
 from sqa_tui.widgets.lines import Line, Piece
 from sqa_tui.widgets.recipe_editor import SIGNS
@@ -17,11 +17,6 @@ PANES = {
     "values": "values",
 }
 """The panes in the order in which a key walks through them, with what the bar calls them."""
-
-
-def counted(count: int, word: str) -> str:
-    """`1 problem`, `2 problems`."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def summary(reading: Reading, changed: bool) -> Line:

@@ -11,6 +11,7 @@ from textual import events
 from textual.screen import Screen
 from textual.signal import Signal
 
+from sqa_tui.actions import shown_key
 from sqa_tui.widgets.cells import CellRow
 from sqa_tui.widgets.diff_pane import DiffPane
 from sqa_tui.widgets.palette import app_of
@@ -85,10 +86,10 @@ def fitting(keys: Sequence[Key], width: int) -> list[Key]:
 
 
 def _keys_of(screen: Screen[object]) -> tuple[Key, ...]:
-    """One key for each action that the screen's bindings show, in their order."""
+    """One key for each action that the screen's bindings show, in their order: where text is typed, none that types."""
     app, found = app_of(screen), dict[str, Key]()
     for node, binding, enabled, _ in screen.active_bindings.values():
         if binding.show and binding.action not in found:
-            shown = app.get_key_display(binding)
+            shown = shown_key(binding.key)
             found[binding.action] = Key(shown, binding.description, binding.action, enabled, node is app)
     return tuple(found.values())

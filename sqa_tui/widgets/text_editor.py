@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.text import Text
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.widgets import TextArea
 
-from sqa_tui.widgets.palette import app_of
-
 KEYS_OF_SCREENS = ("f3", "f4", "f5", "f6", "f7")
 """Keys that mean the same in every field of a screen; a text area would take some of them to select."""
+
+ENDS = (
+    Binding("ctrl+home", "first_line", "Beginning of the text", show=False),
+    Binding("ctrl+end", "last_line", "End of the text", show=False),
+)
 
 
 def _own_bindings() -> list[Binding]:
@@ -21,12 +23,9 @@ def _own_bindings() -> list[Binding]:
 
 
 class TextEditor(TextArea, inherit_bindings=False):
-    """Edits text: no blinking cursor, keys in the order in which they came, and foreign text is only text."""
+    """Edits text: no blinking cursor, and foreign text is only text."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*_own_bindings()]
-    ACTION_OF_KEY: ClassVar[dict[str, str]] = {
-        key: binding.action for binding in _own_bindings() for key in binding.key.split(",")
-    }
+    BINDINGS: ClassVar[list[BindingType]] = [*_own_bindings(), *ENDS]
 
     def __init__(
         self,
@@ -45,15 +44,13 @@ class TextEditor(TextArea, inherit_bindings=False):
         )
         self.cursor_blink = False
 
-    async def _on_key(self, event: events.Key) -> None:
-        # A binding runs only when its key has travelled up to the app. Of keys that come at once, as over a slow line,
-        # a letter would overtake the arrow before it and go to the wrong place.
-        action = self.ACTION_OF_KEY.get(event.key)
-        if action and await app_of(self).run_action(action, default_namespace=self):
-            event.stop()
-            event.prevent_default()
-        else:
-            await super()._on_key(event)
+    def action_first_line(self) -> None:
+        """Put the caret before the whole text."""
+        self.move_cursor((0, 0))
+
+    def action_last_line(self) -> None:
+        """Put the caret behind the whole text."""
+        self.move_cursor(self.document.end)
 
     def get_line(self, line_index: int) -> Text:
         return Text(printable(self.document.get_line(line_index)), end="", no_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import msgspec
@@ -277,7 +278,7 @@ async def test_a_full_or_closed_disk_is_one_line_and_keeps_the_edits(recipe: Pat
         await pilot.press("#")
         await save_as(app, pilot, "mine")
         await until(pilot, lambda: "cannot save" in said(app))
-        assert screen.unsaved == "the text"
+        assert screen.unsaved == "the text of mine"
 
 
 async def test_a_recipe_with_problems_is_saved_as_a_draft(recipe: Path) -> None:
@@ -298,7 +299,7 @@ async def test_leaving_and_quitting_ask_where_something_would_be_lost(recipe: Pa
         screen = await opened(app, pilot, str(recipe))
         await pilot.press("#", "escape", "escape")
         await until(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-        assert "Leave without keeping the text?" in screen_text(app)
+        assert "Leave without keeping the text of mine?" in screen_text(app)
         await pilot.press("n")
         await until(pilot, lambda: app.screen is screen)
         await pilot.press("q")
@@ -450,3 +451,37 @@ async def test_keys_that_come_at_once_stay_in_their_order(recipe: Path) -> None:
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: editor.document.get_line(0).startswith("#"))
         assert [editor.document.get_line(line) for line in (0, 1)] == ["#epochs: 10", "target: 0.89"]
+
+
+async def test_quitting_names_every_recipe_that_would_be_lost(recipe: Path) -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(app, pilot, str(recipe))
+        await pilot.press("#")
+        other = recipe.with_name("other.yaml")
+        other.write_text(recipe.read_text())
+        app.open_recipe(str(other))
+        await until(pilot, lambda: getattr(app.screen, "document", None) and app.screen.document.name == "other")
+        await until(pilot, lambda: app.screen.reading)
+        await pilot.press("#", "ctrl+q")
+        await until(pilot, lambda: "the text of mine, the text of" in screen_words(app))
+
+
+async def test_the_ends_of_a_text_have_keys(recipe: Path) -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(app, pilot, str(recipe))
+        editor = screen.query_one(RecipeEditor)
+        await pilot.press("ctrl+end")
+        assert editor.cursor_location == editor.document.end
+        await pilot.press("ctrl+home")
+        assert editor.cursor_location == (0, 0)
+
+
+async def test_a_pipe_is_no_recipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    app = SqaApp()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: app.screen.is_mounted)
+        app.open_recipe(str(tmp_path / "pipe.yaml"))
+        await until(pilot, lambda: "cannot be read: not a regular file" in said(app))

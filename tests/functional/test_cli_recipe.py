@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -187,3 +190,49 @@ def test_a_model_that_is_none_is_one_line(sqa: Run, tmp_path: Path) -> None:
     code, out, err = sqa("check", RECIPES[0], "--model", tmp_path / "nothing")
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/stdin"])
+@pytest.mark.parametrize("front_matter", [False, True])
+def test_a_recipe_can_be_piped(source: str, front_matter: bool, sqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "modifiers:\n  - !EpochRangeModifier {start_epoch: 0, end_epoch: 7}\n"
+    piped = f"# A model\n---\n{text}---\nmore\n" if front_matter else text
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped.encode())))
+    code, out, _ = sqa("check", source)
+    assert (code, out.splitlines()[0]) == (0, "stdin: 1 modifier over 7 epochs, in the order in which they run")
+
+
+def test_what_is_piped_in_is_bounded_text(sqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for content, said in ((b"\xff", "is not text in UTF-8"), (b"#" * 300_000, "is too long for a recipe")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        code, _, err = sqa("show", "-")
+        assert code == 2
+        assert err.startswith(f"error: stdin: {said}")
+
+
+def test_a_pipe_under_the_name_of_a_recipe_holds_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    command = [sys.executable, "-m", "sqa_tui", "recipe", "check", str(tmp_path / "pipe.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("pipe.yaml: cannot be read: not a regular file\n")
+
+
+def test_every_step_is_bounded(sqa: Run, tmp_path: Path) -> None:
+    path = tmp_path / "long.yaml"
+    path.write_text("modifiers:\n  - !EpochRangeModifier {start_epoch: 0, end_epoch: 1000}\n")
+    with_steps = ("preview", path, "--json", "--every_step", "--steps_per_epoch")
+    assert sqa(*with_steps, 500)[0] == 0
+    code, out, err = sqa(*with_steps, 501)
+    assert (code, out) == (2, "")
+    assert "may print 501,000 values" in err
+    assert err.count("\n") == 1
+
+
+def test_asking_the_hub_is_said(sqa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise UserError("cannot load nope")
+
+    monkeypatch.setattr("sqa_tui.commands.recipe_check.inspect_model", unknown)
+    code, _, err = sqa("check", RECIPES[0], "--model", "nope")
+    assert (code, err.splitlines()) == (2, ["asking the Hugging Face hub for nope …", "error: cannot load nope"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app_cases import FINISHED, make_run, screen_text, until
 
 from sqa_tui.app import SqaApp
+from sqa_tui.run_form import DEMO
 from sqa_tui.screens.new_run import NewRunScreen
 from sqa_tui.widgets.key_bar import Key, fitting
 
@@ -40,3 +41,12 @@ async def test_it_follows_what_is_possible_and_a_click_does_it() -> None:
         last = screen_text(app).splitlines()[-1]
         await pilot.click(offset=(last.index("New run"), 23))
         await until(pilot, lambda: isinstance(app.screen, NewRunScreen))
+
+
+async def test_where_text_is_typed_a_letter_is_no_key() -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "? Help" in screen_text(app))
+        app.open_recipe(f"{DEMO}pruned80-none")
+        await until(pilot, lambda: "F1 Help" in screen_text(app))
+        assert "? Help" not in screen_text(app).splitlines()[-1]

@@ -120,3 +120,10 @@ def test_a_length_that_the_recipe_replaces() -> None:
     message, hint = other_length(by_name, 3.0) or ("", "")
     assert "trains for 1 epoch;" in message
     assert "num_epochs with --recipe_args" in hint
+
+
+def test_an_end_that_does_nothing_is_a_remark() -> None:
+    text = "  - !SetLearningRateModifier {learning_rate: 0.1, end_epoch: 3}\n"
+    (said,) = remarks(parse_recipe(HEAD + text))
+    assert said.message == "end_epoch of SetLearningRateModifier has no effect: it sets its value once, at its start"
+    assert said.line == 3

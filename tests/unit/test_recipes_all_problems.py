@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from engine.recipes import parse_recipe
+from engine.recipes import load_recipe, parse_recipe
+from engine.recipes.draft import read_draft
 from engine.recipes.problems import RecipeError
 
 
@@ -90,3 +93,19 @@ def test_every_problem_inside_a_mapping_is_told(kind: str, fields: str, places: 
 )
 def test_misspelt_choices_name_the_nearest(kind: str, fields: str, meant: str) -> None:
     assert any(f"did you mean '{meant}'?" in line for line in problems(fields, kind))
+
+
+def test_an_aliased_problem_is_told_once() -> None:
+    field = "- &first !SetLearningRateModifier {learning_rate: 2}"
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(f"modifiers:\n  {field}\n  - *first\n")
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize("end", ["", "----\n"])
+def test_front_matter_that_never_ends_is_told_at_its_beginning(end: str, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.md"
+    path.write_text(f"text\n\n---\nmodifiers:\n{end}")
+    with pytest.raises(RecipeError, match=r"recipe.md:3:1: the front matter that begins here never ends") as caught:
+        load_recipe(path)
+    assert str(read_draft(path.read_text(), name=str(path), markdown=True).problems[0]) == caught.value.message
