@@ -14,7 +14,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from textual.app import App
 
-LONGEST = 0.5
+LONGEST = 2.0
 """Seconds after which a key that is nowhere any more keeps no other waiting."""
 ROUNDS = 2
 """A key travels up to the app; what its action posts travels the same way once more."""

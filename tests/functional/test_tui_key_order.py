@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from sqa_tui.app import SqaApp
+from sqa_tui.screens.help import HelpScreen
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.screens.recipe import RecipeScreen
 from sqa_tui.screens.runs import RunsScreen
@@ -68,3 +69,13 @@ async def test_a_value_is_opened_changed_and_taken_in_one_burst(tmp_path: Path) 
         await until(pilot, lambda: isinstance(app.screen, PickScreen) and app.focused)
         assert dict(screen.fields.typed) == {"num_epochs": "15"}
         assert screen.query_one(FormList).selected.name == "model"
+
+
+async def test_a_screen_that_closes_holds_no_key() -> None:
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await runs(pilot)
+        await app.push_screen(PickScreen("pick", [Choice("a", "a")], free="text"))
+        burst(app, "a", "enter", "question_mark", "escape", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and app.screen.is_running)
+        assert len(app.screen_stack) == 2
