@@ -78,7 +78,7 @@ def test_what_is_repainted_in_parts_is_the_whole(living: RunDirectory) -> None:
         terminal.settle(0.3)
         in_parts = charts(terminal)
         terminal.press("?")
-        terminal.read_until("Everywhere")
+        terminal.read_until("Stop this run at a checkpoint")
         terminal.press("\x1b")
         terminal.read_until("epoch 19.98/30")
         terminal.settle(0.3)

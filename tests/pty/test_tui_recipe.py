@@ -38,7 +38,7 @@ def test_an_edited_recipe_is_silent_between_keys_and_quitting_asks() -> None:
             terminal.settle(0.3)
         in_parts = terminal.text
         terminal.press("\x1bOP")  # F1
-        terminal.read_until("Everywhere")
+        terminal.read_until("Go to the next problem in the text")
         terminal.press("\x1b")
         terminal.read_until("F3 Problem")
         terminal.settle()
