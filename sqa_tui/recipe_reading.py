@@ -184,7 +184,8 @@ def _course(recipe: Recipe, question: Question) -> Timeline:
 def _findings(draft: Draft, question: Question) -> tuple[Finding, ...]:
     recipe = draft.recipe
     if recipe is None:
-        return tuple(_finding("error", problem) for problem in draft.problems)
+        errors = [_finding("error", problem) for problem in draft.problems]
+        return (*errors, *(_finding("warning", note) for note in draft.notes))
     steps, epochs = None if question.steps_assumed else question.steps_per_epoch, question.epochs
     advice = warnings(recipe, steps_per_epoch=steps, epochs=epochs)
     in_order = sorted(advice, key=lambda problem: (problem.line, problem.column))

@@ -15,11 +15,13 @@ from engine.recipes.variables import Variable
 
 @dataclass(frozen=True)
 class Draft:
-    """`recipe` is None where there are problems; `variables` are those that could be read even then."""
+    """`recipe` is None where there are problems; `variables` and `notes` (no errors, but perhaps not what was meant)
+    are those that could be read even then."""
 
     recipe: Recipe | None
     problems: tuple[Problem, ...]
     variables: tuple[Variable, ...]
+    notes: tuple[Problem, ...] = ()
 
 
 def read_draft(
@@ -36,7 +38,8 @@ def read_draft(
         return _unread(no_front_matter(text, name))
     recipe, problems = attempt(SourceText(name, text, yaml), recipe_args)
     in_order = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
-    return Draft(None if problems else recipe, in_order, recipe.described if recipe else ())
+    usable = None if problems else recipe
+    return Draft(usable, in_order, recipe.described if recipe else (), recipe.notes if recipe else ())
 
 
 def _unread(problem: Problem) -> Draft:

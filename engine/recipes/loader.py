@@ -39,7 +39,7 @@ def parse_recipe(text: str, *, name: str = "recipe", recipe_args: str | Mapping[
 def _load(source: SourceText, recipe_args: str | Mapping[str, Any] | None) -> Recipe:
     recipe, problems = attempt(source, recipe_args)
     if recipe is None or problems:
-        raise RecipeError(problems)
+        raise RecipeError(problems, recipe.notes if recipe else ())
     return recipe
 
 

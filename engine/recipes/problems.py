@@ -35,9 +35,10 @@ class Problem:
 
 
 class RecipeError(UserError):
-    """A recipe that cannot be used, with all its problems in the order of the text."""
+    """A recipe that cannot be used, with all its problems in the order of the text, and what else is worth a note."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], notes: Sequence[Problem] = ()) -> None:
+        self.notes = tuple(notes)
         self.problems = sorted(problems, key=lambda problem: (problem.line, problem.column))
         said = "; ".join(plain(str(problem), 400) for problem in self.problems[:SHOWN])
         more = len(self.problems) - SHOWN

@@ -24,7 +24,7 @@ class Said:
 
 def refuse(source: str, error: RecipeError, as_json: bool) -> int:
     """Say what is wrong with a recipe that cannot be read: all its problems. Returns the exit code."""
-    found = [Said("error", problem) for problem in error.problems]
+    found = [Said("error", problem) for problem in error.problems] + [Said("warning", note) for note in error.notes]
     if as_json:
         print_json({"source": source, "problems": plain_problems(found)})
     else:

@@ -9,6 +9,7 @@ import pytest
 from engine.recipes import load_recipe, parse_recipe
 from engine.recipes.draft import read_draft
 from engine.recipes.problems import RecipeError
+from sqa_tui.recipe_reading import Question, read
 
 
 def problems(fields: str, kind: str) -> list[str]:
@@ -109,3 +110,11 @@ def test_front_matter_that_never_ends_is_told_at_its_beginning(end: str, tmp_pat
     with pytest.raises(RecipeError, match=r"recipe.md:3:1: the front matter that begins here never ends") as caught:
         load_recipe(path)
     assert str(read_draft(path.read_text(), name=str(path), markdown=True).problems[0]) == caught.value.message
+
+
+def test_a_key_given_twice_is_told_beside_errors() -> None:
+    text = "modifiers:\n  - !SetLearningRateModifier {learning_rate: 2, start_epoch: 1, start_epoch: 2}\n"
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    assert [note.message for note in caught.value.notes] == ["'start_epoch' is given twice; the last one counts"]
+    assert [finding.level for finding in read(Question(text)).findings] == ["error", "warning"]

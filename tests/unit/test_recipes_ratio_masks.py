@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import UserError
+from engine.question_answering.run_checks import check_recipe
 from engine.recipes import parse_recipe
 from engine.recipes.advice import warnings
 from engine.recipes.recipe import Recipe
@@ -57,3 +58,12 @@ def test_a_run_is_refused_before_its_first_step() -> None:
     with pytest.raises(UserError, match=r"wants sparsity 0.4375 at epoch 0.5, masks 2:4 have 0.5"):
         SmallRun(recipe(fields, name="first.weight", end=1).text, steps=2)
     SmallRun(recipe(fields, name="first.weight", end=1).text, steps=1)
+
+
+def test_the_checks_before_a_run_refuse_it_unless_it_is_one_shot() -> None:
+    text = recipe("init_sparsity: 0.0, final_sparsity: 0.5, update_frequency: 1").text
+    _, found = check_recipe({"recipe": text})
+    assert [problem.level for problem in found] == ["error"]
+    assert "wants sparsity 0.4375 at epoch 1" in found[0].message
+    _, found = check_recipe({"recipe": text, "one_shot": True})
+    assert "error" not in {problem.level for problem in found}
