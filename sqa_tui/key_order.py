@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -35,6 +37,17 @@ class KeyOrder:
         self._on_its_way: Typed | None = None
         self._since = 0.0
         self._screen: Screen[object] | None = None
+        self._holds = 0
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keep keys while a screen is prepared that they are meant for; what takes long keeps none."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            self.app.screen.post_message(events.Callback(callback=self._let_go))
 
     def admits(self, event: Typed) -> bool:
         """Whether it may go on now; otherwise it is kept, and comes again."""
@@ -75,6 +88,10 @@ class KeyOrder:
 
     def _done(self, event: Typed) -> None:
         if event is self._on_its_way:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if not self._holds:
             self._on_its_way = None
             self._next()
 

@@ -21,7 +21,7 @@ from sqa_tui.run_form import Preset, RunChoices, presets
 from sqa_tui.screens import new_run_choices
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.checks import ChecksScreen
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 from sqa_tui.widgets.checks_pane import ChecksPane
 from sqa_tui.widgets.form_list import FormList, FormRow
 from sqa_tui.widgets.key_bar import KeyBar
@@ -154,9 +154,12 @@ class NewRunScreen(BaseScreen[None]):
     async def _change(self, name: str) -> None:
         label, free = FIELDS[name]
         current = getattr(self.choices, name)
-        offered = await asyncio.to_thread(CHOICES[name]) if name in CHOICES else []
-        picker = PickScreen(label, offered, current=current, free=free, edit=name not in CHOICES)
-        taken = await self.app.push_screen_wait(picker)
+        read = CHOICES.get(name)
+        taken = await pick(
+            self.app,
+            read or (lambda: []),
+            lambda found: PickScreen(label, found, current=current, free=free, edit=read is None),
+        )
         if taken is not None:
             self._set(**{name: taken})
 

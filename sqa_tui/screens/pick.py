@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -17,6 +19,9 @@ from textual.widgets.option_list import Option
 
 from engine.errors import plain
 from sqa_tui.actions import bindings_of
+
+if TYPE_CHECKING:
+    from sqa_tui.app import SqaApp
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,15 @@ class PickScreen(ModalScreen[str | None]):
 
     def action_cancel(self) -> None:
         self.dismiss(None)
+
+
+async def pick(
+    app: SqaApp, read: Callable[[], Sequence[Choice]], picker: Callable[[Sequence[Choice]], PickScreen]
+) -> str | None:
+    """Let one of the choices be picked that `read` finds in a thread; keys that are typed ahead wait for the picker."""
+    with app.key_order.held():
+        chosen = app.push_screen(picker(await asyncio.to_thread(read)), wait_for_dismiss=True)
+    return await chosen
 
 
 NAME_WIDTH = 30

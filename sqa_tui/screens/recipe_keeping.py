@@ -18,7 +18,7 @@ from sqa_tui.recipe_reading import Reading, read
 from sqa_tui.run_form import presets
 from sqa_tui.screens.base import BaseScreen
 from sqa_tui.screens.confirm import ConfirmScreen
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 
 Take = Callable[[ChosenRecipe], None]
 
@@ -84,17 +84,16 @@ class Keeping(BaseScreen[None]):
         return True
 
     async def _ask_path(self) -> Path | None:
-        known = await asyncio.to_thread(own_recipes)
         ending = ".md" if self.document.markdown else ".yaml"
-        choices = [Choice(path.stem, path.stem, "saved before") for path in known if path.suffix == ending]
-        picker = PickScreen(
-            f"save as  {plain(str(user_recipes()))}/…{ending}",
-            choices,
-            current=self.document.name,
-            free="a name",
-            edit=True,
+        title = f"save as  {plain(str(user_recipes()))}/…{ending}"
+
+        def saved() -> list[Choice]:
+            return [Choice(path.stem, path.stem, "saved before") for path in own_recipes() if path.suffix == ending]
+
+        current = self.document.name
+        name = await pick(
+            self.app, saved, lambda found: PickScreen(title, found, current=current, free="a name", edit=True)
         )
-        name = await self.app.push_screen_wait(picker)
         if name is None:
             return None
         path = own_recipe(name, markdown=self.document.markdown)

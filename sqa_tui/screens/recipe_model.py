@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from textual import work
@@ -14,7 +15,7 @@ from sqa_tui.formatting import short_name
 from sqa_tui.recipe_inspection import findings_of, summary
 from sqa_tui.recipe_reading import Finding, Reading, worst_first
 from sqa_tui.screens.new_run_choices import model_choices
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 from sqa_tui.screens.recipe_keeping import Keeping
 from sqa_tui.watchers.model_inspector import Command, inspect, inspection_command
 
@@ -78,9 +79,11 @@ class Inspecting(Keeping):
 
     async def ask_model(self, offered: str) -> str | None:
         """Let a model be chosen; `offered` is the one that is likely meant."""
-        known = await asyncio.to_thread(model_choices)
         likely = [Choice(offered, short_name(offered), "the model of the new run")] if offered else []
-        choices = [NO_MODEL, *likely, *(choice for choice in known if choice.value != offered)]
         current = self.fields.model or offered
-        picker = PickScreen("model", choices, current=current, free="a folder, a zoo: stub or a Hugging Face id")
-        return await self.app.push_screen_wait(picker)
+
+        def picker(known: Sequence[Choice]) -> PickScreen:
+            choices = [NO_MODEL, *likely, *(choice for choice in known if choice.value != offered)]
+            return PickScreen("model", choices, current=current, free="a folder, a zoo: stub or a Hugging Face id")
+
+        return await pick(self.app, model_choices, picker)

@@ -12,7 +12,7 @@ from sqa_tui.recipe_files import RecipeText, read_recipe, recipe_of_run
 from sqa_tui.recipe_template import TEMPLATE
 from sqa_tui.recipe_values import typed_texts
 from sqa_tui.screens.new_run_choices import recipe_choices
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 from sqa_tui.screens.recipe import RecipeScreen
 from sqa_tui.screens.recipe_keeping import Take
 
@@ -41,8 +41,7 @@ async def _document(app: SqaApp, source: str | None, run: Path | None) -> Recipe
     if run is not None:
         return await asyncio.to_thread(recipe_of_run, run)
     if source is None:
-        offered = await asyncio.to_thread(choices)
-        source = await app.push_screen_wait(PickScreen("recipe", offered, free="the path of a recipe"))
+        source = await pick(app, choices, lambda found: PickScreen("recipe", found, free="the path of a recipe"))
     if source == NEW:
         return RecipeText("", TEMPLATE, "my-recipe")
     return await asyncio.to_thread(read_recipe, source) if source else None

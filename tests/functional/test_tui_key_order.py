@@ -26,7 +26,7 @@ modifiers:
 
 def burst(app: SqaApp, *keys: str) -> None:
     for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else None))
+        app.post_message(events.Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
 
 
 async def runs(pilot: Pilot[None]) -> None:
@@ -79,3 +79,14 @@ async def test_a_screen_that_closes_holds_no_key() -> None:
         burst(app, "a", "enter", "question_mark", "escape", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen) and app.screen.is_running)
         assert len(app.screen_stack) == 2
+
+
+async def test_keys_wait_for_the_picker_that_they_are_meant_for(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    app = SqaApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await runs(pilot)
+        burst(app, "f8", *("slash" if key == "/" else key for key in str(tmp_path / "r.yaml")), "enter")
+        await until(pilot, lambda: isinstance(app.screen, RecipeScreen) and app.screen.reading)
+        assert isinstance(app.screen, RecipeScreen)
+        assert app.screen.document.source == str(tmp_path / "r.yaml")
