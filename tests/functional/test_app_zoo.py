@@ -216,7 +216,7 @@ async def test_a_card_of_what_is_here_has_files_and_the_text_of_its_recipe() -> 
     async with app.run_test(size=(160, 45)) as pilot:
         await opened(app, pilot)
         await typed(app, pilot, "demo pruned80-none")
-        await until(pilot, lambda: "pruned80-none" in page(app))
+        await until(pilot, lambda: "bert-demo on facts, 80 % pruned" in page(app))
         assert "!DistillationModifier" in page(app)
         assert "recipe.yaml" in page(app)
         await pilot.press("v")
