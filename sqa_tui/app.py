@@ -62,7 +62,7 @@ class SqaApp(App[None]):
         self.add_mode(self.DEFAULT_MODE, self.first_screen)  # pyright: ignore[reportUnknownMemberType]
         self.settings = settings or Settings()
         self.engines = EngineChildren()
-        self.key_order = KeyOrder(self)
+        self.key_order = KeyOrder(self, super().on_event)
         self._fetches: Fetches | None = None
         self.answered: dict[str, State] = {}
         self._started_again: dict[Path, subprocess.Popen[bytes] | None] = {}
@@ -74,12 +74,10 @@ class SqaApp(App[None]):
         return variable_defaults(self.current_theme)
 
     async def on_event(self, event: events.Event) -> None:
-        if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
+        if isinstance(event, (events.Key, events.Paste)) and not event.is_forwarded:
+            await self.key_order.take(event)
+        else:
             await super().on_event(event)
-        elif self.key_order.admits(event):
-            target = self.focused or self.screen
-            await super().on_event(event)
-            self.key_order.follow(event, target)
 
     def on_load(self) -> None:
         # All threads of Textual's workers and of `asyncio.to_thread` come from here.

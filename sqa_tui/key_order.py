@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -31,9 +31,12 @@ class KeyOrder:
     overtake the arrow before it, and one that follows the key that opens a field would miss it.
     """
 
-    def __init__(self, app: App[None]) -> None:
+    def __init__(self, app: App[None], press: Callable[[Typed], Awaitable[None]]) -> None:
+        """`press` lets a key do what it does."""
         self.app = app
+        self.press = press
         self.waiting: deque[Typed] = deque()
+        self._called = False
         self._on_its_way: Typed | None = None
         self._since = 0.0
         self._screen: Screen[object] | None = None
@@ -47,25 +50,33 @@ class KeyOrder:
             yield
         finally:
             self._holds -= 1
-            self.app.screen.post_message(events.Callback(callback=self._let_go))
+            if not self.app.screen_stack or not self._behind(self.app.screen, self._let_go):
+                self._let_go()
 
-    def admits(self, event: Typed) -> bool:
-        """Whether it may go on now; otherwise it is kept, and comes again."""
-        if self._on_its_way is not None and time.monotonic() - self._since < LONGEST:
-            self.waiting.append(event)
-            return False
-        if self.waiting and event is not self.waiting[0]:
-            self.waiting.append(event)
-            self._next()
-            return False
-        if self.waiting:
-            self.waiting.popleft()
+    async def take(self, event: Typed) -> None:
+        """Press a key that came, at once or when those before it are dealt with."""
+        self.waiting.append(event)
+        if len(self.waiting) == 1 and not self._called:
+            await self._press_next()
+        else:
+            self._call_next()
+
+    @property
+    def _busy(self) -> bool:
+        return self._on_its_way is not None and time.monotonic() - self._since < LONGEST
+
+    async def _press_next(self) -> None:
+        self._called = False
+        if self._busy or not self.waiting:
+            return
+        event, target = self.waiting.popleft(), self.app.focused or self.app.screen
         self._on_its_way, self._since, self._screen = event, time.monotonic(), self.app.screen
-        return True
-
-    def follow(self, event: Typed, target: DOMNode) -> None:
-        """Wait until `event`, which went to `target`, is dealt with there and all the way up."""
+        await self.press(event)
         self._climb(event, target, target, ROUNDS)
+
+    def _call_next(self) -> None:
+        if self.waiting and not self._called and not self._busy:
+            self._called = self.app.post_message(events.Callback(callback=self._press_next))
 
     def _climb(self, event: Typed, target: DOMNode, place: MessagePump, rounds: int) -> None:
         def above() -> None:
@@ -77,14 +88,19 @@ class KeyOrder:
             else:
                 self._settle(event)
 
-        # Behind what is in the queue already, the key among it; what is closed has no queue.
-        if not place.post_message(events.Callback(callback=above)):
-            self.app.post_message(events.Callback(callback=lambda: self._settle(event)))
+        # The key is in the queue already.
+        if not self._behind(place, above):
+            self._behind(self.app, lambda: self._settle(event))
 
     def _settle(self, event: Typed) -> None:
         """A screen that was opened has its focus when it is composed; elsewhere the focus is the app's next message."""
         opened = self.app.screen is not self._screen
-        (self.app.screen if opened else self.app).post_message(events.Callback(callback=lambda: self._done(event)))
+        if not self._behind(self.app.screen if opened else self.app, lambda: self._done(event)):
+            self._done(event)
+
+    def _behind(self, place: MessagePump, callback: Callable[[], None]) -> bool:
+        """Call back when all is dealt with that is in a queue now; False where it is closed."""
+        return place.post_message(events.Callback(callback=callback))
 
     def _done(self, event: Typed) -> None:
         if event is self._on_its_way:
@@ -93,8 +109,4 @@ class KeyOrder:
     def _let_go(self) -> None:
         if not self._holds:
             self._on_its_way = None
-            self._next()
-
-    def _next(self) -> None:
-        if self.waiting:
-            self.app.post_message(self.waiting[0])
+            self._call_next()
