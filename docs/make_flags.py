@@ -6,6 +6,7 @@ The list is what the checks before a run know of transformers' training argument
 from __future__ import annotations
 
 import dataclasses
+import enum
 import sys
 import types
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import transformers
 
+WIDTH = 120
 TARGET = Path(__file__).parents[1] / "engine" / "question_answering" / "trainer_flags.py"
 HEAD = '''"""The training arguments of transformers and what their values are; written by `docs/make_flags.py`."""
 
@@ -23,6 +25,11 @@ TRAINER_FLAGS = {{
 {rows}
 }}
 """Name → `int`, `float`, `bool`, or `text` for everything else."""
+
+TRAINER_CHOICES: dict[str, tuple[str, ...]] = {{
+{choices}
+}}
+"""The values that a flag takes, where it takes no others."""
 '''
 
 
@@ -36,12 +43,33 @@ def kind(hint: Any) -> str:
     return "text"
 
 
+def choices(field: dataclasses.Field[Any], hint: Any) -> tuple[str, ...]:
+    """The values that a flag takes; none where it takes any."""
+    inside = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    listed = next((item for item in inside if isinstance(item, type) and issubclass(item, enum.Enum)), None)
+    if listed is not None:
+        return tuple(member.value for member in listed)
+    return tuple(field.metadata.get("choices") or ())
+
+
 def listing() -> str:
     """The text of the module."""
     hints = get_type_hints(transformers.TrainingArguments)
-    names = sorted(field.name for field in dataclasses.fields(transformers.TrainingArguments) if field.init)
-    rows = "\n".join(f'    "{name}": "{kind(hints[name])}",' for name in names)
-    return HEAD.format(version=transformers.__version__, rows=rows)
+    known = [field for field in dataclasses.fields(transformers.TrainingArguments) if field.init]
+    known.sort(key=lambda field: field.name)
+    rows = "\n".join(f'    "{field.name}": "{kind(hints[field.name])}",' for field in known)
+    taken = {field.name: choices(field, hints[field.name]) for field in known}
+    lists = "\n".join(row(name, values) for name, values in taken.items() if values)
+    return HEAD.format(version=transformers.__version__, rows=rows, choices=lists)
+
+
+def row(name: str, values: tuple[str, ...]) -> str:
+    """One entry, as the formatter writes it."""
+    quoted = [f'"{value}"' for value in values]
+    line = f'    "{name}": ({", ".join(quoted)}),'
+    if len(line) <= WIDTH:
+        return line
+    return "\n".join([f'    "{name}": (', *(f"        {value}," for value in quoted), "    ),"])
 
 
 def main() -> int:

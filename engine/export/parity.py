@@ -7,7 +7,8 @@ In a quantised model a value that lies on the edge between two integers may roun
 others flip behind it. So two exact programs agree to the last digit on one input and differ by a part of the rounding
 itself on the next: multiplying one layer norm by 1 + 1e-6 moves torch's own logits as far. The measure is therefore
 what rounding does at all, on the same input: torch's logits with rounding against those without. The mean difference
-and its 99 % quantile may each be `FLIPS` of that.
+may be `FLIPS` of that; the 99 % quantile, which few tokens decide, may be as large as rounding's own (a model that was
+hardly trained, and rounds as coarsely as it speaks, comes near it).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from engine.sparsify.quantization.fake_quantizer import FakeQuantizer
 
 _Array = np.ndarray
 DENSE_TOLERANCE = 1e-4
-FLIPS = 0.5
+FLIPS, HIGH_FLIPS = 0.5, 1.0
 QUANTILE = 0.99
 
 
@@ -135,7 +136,7 @@ def judged(figure: ParityFigure, quantised: bool) -> tuple[float, float]:
     dense = DENSE_TOLERANCE * max(1.0, figure.spread)
     if not quantised:
         return figure.max_difference, dense
-    return figure.high_difference, max(FLIPS * figure.rounding_high, dense)
+    return figure.high_difference, max(HIGH_FLIPS * figure.rounding_high, dense)
 
 
 def check(figures: list[ParityFigure], quantised: bool) -> None:
@@ -146,8 +147,8 @@ def check(figures: list[ParityFigure], quantised: bool) -> None:
             if not found <= allowed:
                 place = f"{figure.batch}x{figure.length}, optimisations {'on' if figure.optimised else 'off'}"
                 raise ExportError(
-                    f"the ONNX file differs from torch: {kind} difference {found:.3g} at {place} "
-                    f"is beyond the tolerance {allowed:.3g}; nothing was exported"
+                    f"the ONNX file differs from torch: {kind} difference {found:.4g} at {place} "
+                    f"is beyond the tolerance {allowed:.4g}; nothing was exported"
                 )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.errors import UserError
 from engine.question_answering.checkpoint_files import fault_of
+from engine.question_answering.whole_folder import STAGING
 from engine.runs.spec import RunSpec
 
 RECIPE_FILE = "recipe.yaml"
@@ -38,15 +39,17 @@ def write_recipe(folder: Path, text: str | None) -> None:
 
 @dataclass(frozen=True)
 class Origin:
-    """Which run wrote a checkpoint, of which model, with which recipe (SHA-256 of its text)."""
+    """Which run wrote a checkpoint, of which model, with which recipe (SHA-256 of its text), on which questions."""
 
     run: str
     model: str
     recipe: str | None
+    data: str | None = None
+    """None in a checkpoint that does not say."""
 
     @classmethod
     def of(cls, spec: RunSpec) -> Origin:
-        return cls(spec.id, spec.model_path, spec.recipe.sha256 if spec.recipe else None)
+        return cls(spec.id, spec.model_path, spec.recipe.sha256 if spec.recipe else None, _data_of(spec))
 
     def write(self, checkpoint: Path) -> None:
         """Leave the origin in a checkpoint."""
@@ -57,9 +60,21 @@ class Origin:
         """The origin of a checkpoint; None where it does not say."""
         try:
             found = json.loads((checkpoint / _ORIGIN_FILE).read_text(encoding="utf-8"))
-            return cls(str(found["run"]), str(found["model"]), found["recipe"])
+            return cls(str(found["run"]), str(found["model"]), found["recipe"], found.get("data"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def _data_of(spec: RunSpec) -> str:
+    """What the training questions are, as it was written; a file by its place."""
+    given = spec.arguments
+    file = spec.dataset.get("train_file")
+    if file:
+        source = str((Path(spec.working_directory) / Path(file).expanduser()).absolute())
+    else:
+        source = " ".join(spec.dataset.get(name, "") for name in ("dataset_name", "dataset_config_name")).strip()
+    sample = given.get("max_train_samples")
+    return source if sample is None else f"{source}, the first {sample}"
 
 
 @dataclass(frozen=True)
@@ -108,30 +123,44 @@ def own_checkpoint(folder: Path, run: str, max_steps: int) -> Checkpoint | None:
 def found_checkpoint(folder: Path, origin: Origin | None, *, overwrite: bool) -> Checkpoint | None:
     """The checkpoint of another run in the output folder that a new run of `origin` goes on from, if any.
 
-    Raises `UserError` where the folder holds something else, or a checkpoint of another model or recipe.
+    Raises `UserError` where the folder holds something else, or a checkpoint of another model or recipe, or of other
+    training questions.
     """
     if overwrite or not folder.exists():
         return None
     if not folder.is_dir():
         raise UserError(f"--output_dir {folder} is not a folder", "choose another one")
     newest = max(checkpoints(folder), key=_step, default=None)
-    if newest is None and any(path.name != LOCK_FILE for path in folder.iterdir()):
+    if newest is None and any(path.name not in (LOCK_FILE, STAGING) for path in folder.iterdir()):
         raise UserError(f"--output_dir {folder} is not empty and holds no checkpoint", _ANEW)
     if newest is not None and origin is not None and newest.origin is not None:
         for what in ("model", "recipe"):
             if getattr(newest.origin, what) != getattr(origin, what):
                 raise UserError(f"{newest.path} is of a run with another {what}", _ANEW)
+        if newest.origin.data not in (None, origin.data):
+            raise UserError(
+                f"{newest.path} is of a run on other training questions: {newest.origin.data}",
+                f"{_ANEW}; --resume_from_checkpoint {newest.path} goes on from it all the same",
+            )
     return newest
 
 
-def check_recipe_of(checkpoint: Path, origin: Origin) -> None:
-    """Refuse a checkpoint that was named and holds the state of another recipe than the run's."""
+def check_recipe_of(checkpoint: Path, origin: Origin) -> str:
+    """Refuse a checkpoint that was named and holds the state of another recipe than the run's.
+
+    Returns what else differs, in words; empty where nothing does.
+    """
     wrote = Origin.read(checkpoint)
     if wrote is not None and wrote.recipe != origin.recipe:
         raise UserError(
             f"{checkpoint} is of a run with another recipe",
             "give that recipe, or start from its weights with --model_name_or_path",
         )
+    if wrote is not None and wrote.model != origin.model:
+        return f"{checkpoint} is of a run of another model: {wrote.model}"
+    if wrote is not None and wrote.data not in (None, origin.data):
+        return f"{checkpoint} is of a run on other training questions: {wrote.data}"
+    return ""
 
 
 def _step(checkpoint: Checkpoint) -> int:

@@ -61,7 +61,7 @@ class RecipeCallback(TrainerCallback):
         if not math.isfinite(loss):
             raise TrainingFailure(
                 f"the loss is {loss} at step {state.global_step}",
-                "lower the learning rate, or switch off fp16; the last checkpoint is from before it",
+                "lower the learning rate, or switch off fp16; a checkpoint that was written is from before it",
             )
         share_ranges(self.trainer.network, ranks())
         with self.whole_or_undone():

@@ -72,7 +72,7 @@ def _known(error: Exception) -> TrainingFailure | None:
             "use a smaller --per_device_train_batch_size with more --gradient_accumulation_steps",
         )
     if reason := full_disk(error):
-        hint = "free space, then go on with `sqa-tui resume`; the last checkpoint is whole"
+        hint = "free space, then go on with `sqa-tui resume` from the last checkpoint, if there is one"
         return TrainingFailure(f"a file could not be written: {reason}", hint)
     return None
 

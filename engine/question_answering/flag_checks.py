@@ -14,9 +14,11 @@ from engine.errors import plain
 from engine.question_answering.arguments import RENAMED, REPLACED, WITHOUT_EFFECT
 from engine.question_answering.flags import known_fields
 from engine.question_answering.problem import Problem, Subject
-from engine.question_answering.trainer_flags import TRAINER_FLAGS, VERSION
+from engine.question_answering.trainer_flags import TRAINER_CHOICES, TRAINER_FLAGS, VERSION
 
 _NEAR = 0.8
+_MANY = 13
+"""More choices than that are not listed in one line."""
 _DATA = ("max_seq_length", "doc_stride", "n_best_size", "max_answer_length", "preprocessing_num_workers")
 
 
@@ -88,10 +90,24 @@ def _check(name: str, value: Any) -> Problem | None:
     if not _is_readable(name, value):
         wanted = "a whole number" if TRAINER_FLAGS[name] == "int" else "a number"
         return Problem("error", "task", f"--{name}: {plain(str(value), 60)!r} is not {wanted}")
+    if (choices := TRAINER_CHOICES.get(name)) and not _is_one_of(choices, value):
+        return _unlisted(name, str(value), choices)
     taken = RANGES.get(name)
     if taken is None or not isinstance(value, (int, float)) or taken.holds(value):
         return None
     return Problem("error", _subject(name), f"--{name} is {value:g}", f"give {taken}")
+
+
+def _is_one_of(choices: tuple[str, ...], value: Any) -> bool:
+    """Of another version of transformers than the list's there may be other choices: the engine knows."""
+    return not isinstance(value, str) or value in choices or not _is_listed_version()
+
+
+def _unlisted(name: str, value: str, choices: tuple[str, ...]) -> Problem:
+    near = difflib.get_close_matches(value, choices, n=1)
+    listed = f"choose one of {', '.join(choices)}" if len(choices) < _MANY else "see sqa-tui train --help"
+    hint = f"did you mean {near[0]}?" if near else listed
+    return Problem("error", "task", f"--{name}: {plain(value, 60)!r} is unknown", hint)
 
 
 def _subject(name: str) -> Subject:

@@ -88,9 +88,9 @@ def _split(argv: Sequence[str]) -> list[tuple[str, list[Any]]]:
         elif found:
             found[-1][1].append(word)
         else:
-            raise UserError(
-                f"unexpected argument: {plain(word, 80)}", "every value follows its flag, as in --recipe FILE"
-            )
+            alone = "a .json file holds all arguments and stands alone"
+            hint = alone if word.endswith(".json") else "every value follows its flag, as in --recipe FILE"
+            raise UserError(f"unexpected argument: {plain(word, 80)}", hint)
     return found
 
 

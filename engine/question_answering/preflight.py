@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError
+from engine.question_answering.fit_checks import check_fits
 from engine.question_answering.flag_checks import check_flags
 from engine.question_answering.flags import parse_light, to_argv
 from engine.question_answering.model_checks import check_model, check_teacher
@@ -36,6 +37,7 @@ def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
     return [
         *check_flags(arguments),
         *check_task(arguments),
+        *check_fits(arguments),
         *check_trackers(arguments),
         *about_model,
         *about_recipe,

@@ -39,7 +39,7 @@ from engine.question_answering.teacher_cache import Numbered, NumberedCollator, 
 from engine.question_answering.teacher_fit import check_teacher_fits
 from engine.question_answering.trackers import Tracked
 from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
-from engine.question_answering.training_arguments import EngineArguments, TrainingArguments
+from engine.question_answering.training_arguments import EngineArguments, TrainingArguments, arguments_in_words
 from engine.recipes import Recipe, parse_recipe
 from engine.recipes.advice import in_epochs, other_length, warnings
 from engine.recipes.compose import compose
@@ -121,24 +121,28 @@ def prepare(
     _set_epochs(arguments, recipe, "num_train_epochs" in spec.arguments, say)
     taught_by = _with_memory(teacher, manager, windows, inputs)
     remembers = isinstance(taught_by, RememberingTeacher)
-    trainer = QuestionAnsweringTrainer(
-        manager=manager,
-        recorder=recorder,
-        origin=Origin.of(spec),
-        questions=(lambda: questions or inputs.questions()) if inputs.has("evaluate") else None,
-        recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
-        model=model,
-        args=arguments.training,
-        train_dataset=Numbered(windows) if remembers and windows is not None else windows,
-        # Rank 0 evaluates for all; transformers wants to see something in the others too.
-        eval_dataset=questions.windows if questions is not None else windows if _evaluates(arguments) else None,
-        data_collator=NumberedCollator(inputs.collator()) if remembers else inputs.collator(),
-        processing_class=tokenizer,
-    )
+    with arguments_in_words():
+        trainer = QuestionAnsweringTrainer(
+            manager=manager,
+            recorder=recorder,
+            origin=Origin.of(spec),
+            questions=(lambda: questions or inputs.questions()) if inputs.has("evaluate") else None,
+            recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
+            model=model,
+            args=arguments.training,
+            train_dataset=Numbered(windows) if remembers and windows is not None else windows,
+            # Rank 0 evaluates for all; transformers wants to see something in the others too.
+            eval_dataset=questions.windows if questions is not None else windows if _evaluates(arguments) else None,
+            data_collator=NumberedCollator(inputs.collator()) if remembers else inputs.collator(),
+            processing_class=tokenizer,
+        )
+        # An optimizer that is not installed, or settings that it does not take, would else be found after the teacher.
+        trainer.get_optimizer_cls_and_kwargs(arguments.training, model)
     sampled = windows if windows is not None else _windows_to_sample(recipe, inputs)
     callbacks = _add_callbacks(trainer, taught_by, state, inputs, sampled)
     trainer.tracked = Tracked(recipe, callbacks.recipe.context.total_epochs)
-    _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again)
+    named = checkpoint is not None and str(checkpoint) == arguments.training.resume_from_checkpoint
+    _refuse_finished(checkpoint, callbacks.recipe.context.total_steps, again=again, named=named)
     if windows is not None and recipe is not None:
         _advise(recipe, loaded.model, callbacks.recipe.context, say)
     return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
@@ -185,7 +189,8 @@ def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool, say: Ann
             raise UserError(f"--resume_from_checkpoint {named} is no checkpoint", "name a folder checkpoint-<step>")
         if fault := fault_of(Path(named)):
             raise UserError(f"--resume_from_checkpoint {named}: {fault}", "name an older one")
-        check_recipe_of(Path(named), Origin.of(spec))
+        if other := check_recipe_of(Path(named), Origin.of(spec)):
+            say(other)
         return Path(named)
     if again:
         return None
@@ -193,16 +198,15 @@ def _checkpoint(spec: RunSpec, arguments: EngineArguments, again: bool, say: Ann
     return None if found is None else found.path
 
 
-def _refuse_finished(checkpoint: Path | None, total_steps: int, again: bool) -> None:
+def _refuse_finished(checkpoint: Path | None, total_steps: int, *, again: bool, named: bool) -> None:
     """Another run's checkpoint from which nothing is left to train: going on would only spoil its model."""
     if checkpoint is None or again:
         return
     step = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
     if step >= total_steps:
-        raise UserError(
-            f"{checkpoint} is finished already (step {step} of {total_steps})",
-            "add --overwrite_output_dir to start anew, or choose another folder",
-        )
+        longer = "train longer (--num_train_epochs, or the recipe), or start from its weights with --model_name_or_path"
+        anew = "add --overwrite_output_dir to start anew, or choose another folder"
+        raise UserError(f"{checkpoint} is finished already (step {step} of {total_steps})", longer if named else anew)
 
 
 def _saved_state(checkpoint: Path | None) -> dict[str, Any] | None:

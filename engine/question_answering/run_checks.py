@@ -95,6 +95,10 @@ def check_output(arguments: Mapping[str, Any], model: ModelFacts | None) -> list
     written = arguments.get("output_dir")
     folder = Path(written).expanduser().absolute() if written else runs_root()
     found: list[Problem] = []
+    named = _named_checkpoint(arguments)
+    if named is not None and not (named / "trainer_state.json").is_file():
+        hint = "name a folder checkpoint-<step>"
+        return [Problem("error", "output", f"--resume_from_checkpoint {named} is no checkpoint", hint)]
     if written and arguments.get("do_train"):
         try:
             checkpoint = found_checkpoint(folder, None, overwrite=bool(arguments.get("overwrite_output_dir")))
@@ -102,12 +106,20 @@ def check_output(arguments: Mapping[str, Any], model: ModelFacts | None) -> list
             return [Problem.of("output", error)]
         if probe(folder / LOCK_FILE) == "held":
             return [Problem("error", "output", f"another run writes to {folder}", "choose --output_dir elsewhere")]
-        if checkpoint is not None:
+        if named is None and checkpoint is not None:
             found.append(Problem("info", "output", f"the run goes on from {checkpoint.path}"))
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     if not os.access(existing, os.W_OK | os.X_OK):
         return [*found, Problem("error", "output", f"no permission to write in {existing}", "choose --output_dir")]
     return found + (_space(existing, model, arguments) if model else [])
+
+
+def _named_checkpoint(arguments: Mapping[str, Any]) -> Path | None:
+    """The checkpoint to go on from, where one is named and not left to be found."""
+    written = arguments.get("resume_from_checkpoint")
+    if not arguments.get("do_train") or written is None or str(written).lower() in ("true", "false"):
+        return None
+    return Path(str(written)).expanduser()
 
 
 def _space(place: Path, model: ModelFacts, arguments: Mapping[str, Any]) -> list[Problem]:

@@ -5,6 +5,7 @@ transformers' own callbacks talk to the trackers; they pass on what the trainer 
 
 from __future__ import annotations
 
+import difflib
 import importlib.util
 from collections.abc import Mapping
 from typing import Any
@@ -20,16 +21,35 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "mlflow": ("mlflow",),
     "trackio": ("trackio",),
 }
-"""Trackers with the packages one of which they need; transformers knows more, and checks those itself."""
+"""Trackers with the packages one of which they need."""
+OTHERS = [
+    "azure_ml",
+    "clearml",
+    "codecarbon",
+    "comet_ml",
+    "dagshub",
+    "dvclive",
+    "flyte",
+    "kubeflow",
+    "neptune",
+    "swanlab",
+    "all",
+    "none",
+]
+"""What transformers knows besides; it checks those itself."""
 FIGURES = ("task_loss", "distillation_loss", "sparsity", "sparsity_target", "samples_per_second")
 """Figures of a step whose means are logged; the loss and the learning rate are logged by transformers itself."""
 
 
 def check_trackers(arguments: Mapping[str, Any]) -> list[Problem]:
-    """An error for each tracker of `report_to` whose package is not installed."""
+    """An error for each tracker of `report_to` that is unknown, or whose package is not installed."""
     wanted = arguments.get("report_to") or ()
     found: list[Problem] = []
     for name in [wanted] if isinstance(wanted, str) else wanted:
+        if name not in (*PACKAGES, *OTHERS):
+            near = difflib.get_close_matches(str(name), [*PACKAGES, *OTHERS], n=1)
+            hint = f"did you mean {near[0]}?" if near else f"choose among {', '.join(PACKAGES)}, or none"
+            found.append(Problem("error", "task", f"--report_to: {plain(str(name), 40)!r} is unknown", hint))
         packages = PACKAGES.get(name, ())
         if packages and not any(importlib.util.find_spec(package) for package in packages):
             message = f"--report_to {plain(name, 40)}: the package {packages[0]} is not installed"

@@ -23,6 +23,7 @@ from engine.question_answering.step_batch import StepBatch
 from engine.question_answering.teacher_cache import WINDOW
 from engine.question_answering.trackers import Tracked
 from engine.question_answering.training_arguments import TrainingArguments
+from engine.question_answering.whole_folder import together
 from engine.recipes.clock import epoch_at
 from engine.runs.recorder import RunRecorder
 from engine.sparsify.manager import SparsificationManager
@@ -270,6 +271,16 @@ class QuestionAnsweringTrainer(Trainer):
         StepBatch.of(self.args, ranks().count).write(folder)
         if self.manager.training is not None:
             torch.save(self.manager.state_dict(), folder / SPARSIFICATION_FILE)
+
+    def save_whole(self, folder: Path, *, optimizer: bool) -> None:
+        """Save the model, with its optimizer if wanted, whole or not at all."""
+        if not ranks().leads:
+            super().save_model(str(folder))
+            return
+        with together(folder) as staging:
+            self.save_model(str(staging))
+            if optimizer:
+                self._save_optimizer_and_scheduler(str(staging))
 
     def _save_rng_state(self, output_dir: str) -> None:
         """The random numbers of each rank; what makes the checkpoint a complete one is written after all of them."""

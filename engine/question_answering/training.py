@@ -166,8 +166,7 @@ def _timeline(recipe: Recipe | None, epochs: float) -> list[dict[str, Any]]:
 def _save(prepared: PreparedRun, metrics: dict[str, float]) -> None:
     trainer, output = prepared.trainer, str(prepared.spec.output_dir)
     with prepared.recorder.phase("checkpoint", "saving the model", promise=_LOADING_PROMISE):
-        trainer.save_model(output)
-        trainer._save_optimizer_and_scheduler(output)
+        trainer.save_whole(Path(output), optimizer=True)
         if trainer.train_dataset is not None:
             metrics["train_samples"] = len(trainer.train_dataset)  # pyright: ignore[reportArgumentType]
         trainer.log_metrics("train", metrics)
@@ -197,7 +196,7 @@ def _one_shot(prepared: PreparedRun) -> None:
     if manager.quantizes:
         _calibrate(prepared)
     output = prepared.spec.output_dir
-    trainer.save_model(output)
+    trainer.save_whole(Path(output), optimizer=False)
     prepared.recorder.emit("checkpoint", path=output, reason="the recipe was applied", durable=True)
 
 

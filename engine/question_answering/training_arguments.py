@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import difflib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -19,6 +20,7 @@ from engine.question_answering.arguments import (
     ModelArguments,
     RunArguments,
 )
+from engine.question_answering.fit_checks import BEST
 from engine.question_answering.flags import to_argv
 
 _ADAFACTOR = "adafactor"
@@ -54,19 +56,29 @@ def engine_arguments(given: Mapping[str, Any], output_dir: str) -> EngineArgumen
     # The event log shows progress; a bar would only fill the console's file.
     wanted.setdefault("disable_tqdm", True)
     wanted.setdefault("dataloader_pin_memory", _has_accelerator())
+    if wanted.get("load_best_model_at_end"):
+        # transformers would choose by a loss, which is not computed in evaluation.
+        wanted.setdefault("metric_for_best_model", BEST)
     groups: Any = [ModelArguments, DataTrainingArguments, TrainingArguments]
     parser = _Parser(groups, allow_abbrev=False)
     _refuse_unknown(wanted)
-    try:
+    with arguments_in_words():
         model, data, training = parser.parse_args_into_dataclasses(
             to_argv(wanted, explicit=True), look_for_args_file=False
         )
-    except (ValueError, TypeError, ImportError) as error:
-        raise UserError(f"the training arguments do not fit together: {plain(str(error), 300)}") from error
     if not data.pad_to_max_length and "train_sampling_strategy" not in wanted:
         # Windows of like length together: without it a batch is about as long as its longest window.
         training.train_sampling_strategy = _GROUPING
     return EngineArguments(model, data, training, tuple(notes))
+
+
+@contextlib.contextmanager
+def arguments_in_words() -> Generator[None]:
+    """What transformers and the libraries behind it say of arguments becomes an error of the user."""
+    try:
+        yield
+    except (ValueError, TypeError, ImportError, OSError) as error:
+        raise UserError(f"the training arguments do not fit together: {plain(str(error), 300)}") from error
 
 
 def print_help() -> None:

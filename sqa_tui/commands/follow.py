@@ -25,6 +25,7 @@ from sqa_tui.commands.output import console, json_option, print_json_line
 from sqa_tui.formatting import duration, number, percent, size
 from sqa_tui.states import ACTIVE
 
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 POLL_SECONDS = 0.25
 """How often a followed run's log is read."""
 ASSESS_EVERY = 8
@@ -133,6 +134,7 @@ def follow(
 ) -> Event | None:
     """Show a run until it ends; returns its exit event, or None where it died without one.
 
+    A run that was started again has several exit events: the last one counts, once no engine goes on behind it.
     `on_interrupt` is called with the count of Ctrl-C so far; it returns True to go on following. Raises
     KeyboardInterrupt where it returns False. `alive` is asked in place of the run's evidence while the engine is our
     own child.
@@ -146,28 +148,32 @@ def follow(
             events = reader.read()
             for event in events:
                 _print(event, screen, bar, as_json, quiet_failure)
-                if event.get("kind") == "exit":
-                    return event
+            if events and events[-1].get("kind") == "exit" and not _lives(directory, None):
+                return events[-1]
             if len(interrupts) > seen:
                 seen = len(interrupts)
                 if not on_interrupt(seen):
                     raise KeyboardInterrupt
             silent = 0 if events else silent + 1
             if silent and silent % ASSESS_EVERY == 0 and not _lives(directory, alive):
-                return next((event for event in reader.read() if event.get("kind") == "exit"), None)
+                return next((event for event in reversed(reader.read()) if event.get("kind") == "exit"), None)
             if not events:
                 time.sleep(POLL_SECONDS)
 
 
 @contextlib.contextmanager
 def counted_interrupts() -> Generator[list[int]]:
-    """While active, Ctrl-C is noted and interrupts nothing: an exception could be lost where it happens to strike."""
+    """While active, Ctrl-C is noted and interrupts nothing: an exception could be lost where it happens to strike.
+
+    SIGTERM, which `timeout`, systemd and cluster schedulers send, means the same.
+    """
     noted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
+    before = {number: signal.signal(number, lambda number, frame: noted.append(number)) for number in _INTERRUPTS}
     try:
         yield noted
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _lives(directory: RunDirectory, alive: Callable[[], bool] | None) -> bool:
@@ -184,16 +190,17 @@ def _print(event: Event, screen: Console, bar: Bar, as_json: bool, quiet_failure
         screen.print(Text(plain(line)), soft_wrap=True)
 
 
-def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = False) -> int:
-    """Say how a run ended and turn that into an exit code."""
+def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = False, kept: bool = True) -> int:
+    """Say how a run ended and turn that into an exit code; `kept`: there will be a run whose log can be read."""
     if event is None:
         print(f"error: {directory.id}: {assess(directory).reason} (sqa-tui log {directory.id})", file=sys.stderr)
         return EXIT_FAILED
     outcome = event.get("outcome")
     if outcome == "failed":
         error: dict[str, Any] = event.get("error") or {}
-        hint = error.get("hint") or f"sqa-tui log {directory.id} has the details"
-        print(f"error: {plain(str(error.get('message') or event.get('reason')))} ({plain(str(hint))})", file=sys.stderr)
+        hint = error.get("hint") or (f"sqa-tui log {directory.id} has the details" if kept else "")
+        said = plain(str(error.get("message") or event.get("reason")))
+        print(f"error: {said} ({plain(str(hint))})" if hint else f"error: {said}", file=sys.stderr)
         return 2 if error.get("usage") else EXIT_FAILED
     if not as_json:
         click.echo(f"{directory.id}: {outcome}{_what_is_left(directory, finished=outcome == 'finished')}")

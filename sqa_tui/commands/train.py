@@ -97,7 +97,8 @@ def train(arguments: tuple[str, ...]) -> int:
         known = {"run": directory.id, "path": str(directory.path), **({"job": launched.job} if launched.job else {})}
         print_json(known) if own.as_json else click.echo(directory.id)
         if launched.job and not (own.detach or own.as_json):
-            click.echo(f"job {launched.job} of the cluster; follow it with: sqa-tui attach {directory.id}", err=True)
+            where = "job of this machine" if given.get("launcher") == "local" else "job of the cluster"
+            click.echo(f"{where}: {launched.job}; follow it with: sqa-tui attach {directory.id}", err=True)
         return 0
     if not own.as_json:
         click.echo(f"{directory.id}: the run goes on if this terminal closes; Ctrl-C stops it after a checkpoint")
@@ -124,7 +125,8 @@ def train(arguments: tuple[str, ...]) -> int:
         click.echo(f"{directory.id}: stopped before it began", err=True)
         shutil.rmtree(directory.path)
         return EXIT_FAILED
-    code = conclude(directory, event, as_json=own.as_json)
-    if refused(directory, event):
+    kept = not refused(directory, event)
+    code = conclude(directory, event, as_json=own.as_json, kept=kept)
+    if not kept:
         shutil.rmtree(directory.path)
     return code

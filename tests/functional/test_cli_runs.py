@@ -141,6 +141,17 @@ def test_attach_to_a_finished_run_tells_its_story(finished: RunDirectory) -> Non
     assert f"{finished.id}: finished" in done.stdout
 
 
+def test_attach_tells_how_the_last_attempt_ended() -> None:
+    run = create_run(slug="again", model="bert", model_path="bert")
+    with RunRecorder(run, signals=False) as recorder:
+        recorder.emit("start", total_steps=10, steps_per_epoch=5, total_epochs=2.0)
+        recorder.request_stop()
+    with RunRecorder(run, signals=False) as recorder:
+        recorder.emit("metric", step=10, epoch=2.0, loss=0.5)
+    said = sqa("attach", run.id)
+    assert (said.returncode, said.stdout.splitlines()[-1]) == (0, f"{run.id}: finished"), said
+
+
 def test_attach_follows_until_the_stop(running: RunDirectory) -> None:
     attached = subprocess.Popen(
         [sys.executable, "-m", "sqa_tui", "attach", running.id], stdout=subprocess.PIPE, text=True

@@ -13,7 +13,7 @@ from engine.runs.lock import EngineLock
 from tests.functional.test_question_answering_train import create, events, files, row, run_here, stop_when
 
 __all__ = ["files", "row"]
-OURS = Origin("run-a", "model", "recipe")
+OURS = Origin("run-a", "model", "recipe", "facts")
 
 
 def write(folder: Path, step: int, origin: Origin | None) -> Path:
@@ -40,14 +40,18 @@ def test_a_run_resumes_from_its_own_checkpoints_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "word"),
-    [(Origin("run-b", "model", "other"), "another recipe"), (Origin("run-b", "other", "recipe"), "another model")],
+    [
+        (Origin("run-b", "model", "other"), "another recipe"),
+        (Origin("run-b", "other", "recipe"), "another model"),
+        (Origin("run-b", "model", "recipe", "squad"), "other training questions: facts"),
+    ],
 )
 def test_a_new_run_does_not_take_a_foreign_checkpoint(tmp_path: Path, origin: Origin, word: str) -> None:
     write(tmp_path, 5, OURS)
     with pytest.raises(UserError, match=word):
         found_checkpoint(tmp_path, origin, overwrite=False)
     assert found_checkpoint(tmp_path, origin, overwrite=True) is None
-    found = found_checkpoint(tmp_path, Origin("run-b", "model", "recipe"), overwrite=False)
+    found = found_checkpoint(tmp_path, Origin("run-b", "model", "recipe", "facts"), overwrite=False)
     assert found is not None
     assert found.step == 5
 

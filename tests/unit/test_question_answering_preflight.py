@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.errors import UserError
+from engine.question_answering.fit_checks import check_fits
 from engine.question_answering.preflight import Problem, build_spec, check_run, parse_light
 
 RECIPE = """
@@ -191,11 +192,35 @@ def test_parse_light_is_part_of_it() -> None:
         ("--save_steps 0", "--save_steps is 0 (give a number above 0)"),
         ("--max_train_samples 0", "--max_train_samples is 0 (give 1 or more)"),
         ("--adam_beta1 much", "--adam_beta1: 'much' is not a number"),
+        ("--lr_scheduler_type linaer", "--lr_scheduler_type: 'linaer' is unknown (did you mean linear?)"),
+        ("--fp16 --bf16", "--fp16 and --bf16 at once (give one of them)"),
+        ("--report_to tensorbord", "--report_to: 'tensorbord' is unknown (did you mean tensorboard?)"),
     ],
 )
 def test_flags_are_judged_before_the_start(files: Path, line: str, said: str) -> None:
     found = [item for item in check(files, **parse_light(line.split())) if item.level == "error"]
     assert [f"{item.message} ({item.hint})" if item.hint else item.message for item in found] == [said]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--metric_for_best_model accuracy", "'accuracy' is no score (choose one of f1, exact_match)"),
+        ("--metric_for_best_model exact_macth", "'exact_macth' is no score (did you mean exact_match?)"),
+        ("--metric_for_best_model eval_f1", ""),
+        ("--metric_for_best_model HasAns_f1 --version_2_with_negative", ""),
+        ("--load_best_model_at_end", "without evaluations during the training"),
+        ("--load_best_model_at_end --eval_strategy epoch", "but --save_strategy is steps (give --save_strategy epoch)"),
+        ("--load_best_model_at_end --eval_strategy steps", ""),
+        ("--one_shot", "--one_shot needs a recipe to apply (give --recipe)"),
+        ("--one_shot --recipe x.yaml --do_eval", ""),
+        ("--one_shot --recipe x.yaml --do_eval --do_train", "--do_train has no effect"),
+    ],
+)
+def test_flags_that_do_not_go_together(line: str, said: str) -> None:
+    found = [f"{item.message} ({item.hint})" for item in check_fits(parse_light(line.split()))]
+    assert len(found) == (1 if said else 0)
+    assert all(said in text for text in found)
 
 
 def test_unknown_names_in_a_file_are_named(files: Path) -> None:
