@@ -20,6 +20,7 @@ from engine.question_answering.arguments import DataTrainingArguments, ModelArgu
 from engine.question_answering.data import read_examples, read_text
 from engine.question_answering.flags import flag_type, known_fields
 from engine.question_answering.metrics import squad_v1, squad_v2
+from engine.zoo import fetch, missing
 
 _DATA_FLAGS = (
     "dataset_name",
@@ -125,6 +126,8 @@ def _score_model(model: str, options: argparse.Namespace) -> dict[str, Any]:
         version_2_with_negative=options.version_2_with_negative,
     )
     source = ModelArguments(model, **{name: getattr(options, name) for name in _MODEL_FLAGS})
+    if options.model_revision == known_fields()["model_revision"].default and not options.cache_dir:
+        _fetch(model)
     began = time.monotonic()
     scored: Scored = score_model(
         source,
@@ -141,6 +144,14 @@ def _score_model(model: str, options: argparse.Namespace) -> dict[str, Any]:
         scored.predictions.write(folder, "eval")
         (folder / "eval_results.json").write_text(json.dumps(result, indent=4) + "\n", encoding="utf-8")
     return result
+
+
+def _fetch(model: str) -> None:
+    """Get a model that is not here from the source that has it; a source that does not answer is one line, and soon."""
+    absent = missing(model, "model")
+    if absent is not None:
+        _say(f"fetching {absent.name} from {absent.source}")
+        fetch(absent.name, absent.part)
 
 
 def _progress(wanted: bool) -> Callable[[int, int], None]:

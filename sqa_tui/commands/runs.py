@@ -18,7 +18,7 @@ from engine.runs.state import RunState, read_state
 from sqa_tui.commands.follow import newest_run
 from sqa_tui.commands.output import json_option, print_json, print_table
 from sqa_tui.formatting import duration, number, percent
-from sqa_tui.states import glyph
+from sqa_tui.states import ACTIVE, glyph
 
 
 def _progress(state: RunState) -> str:
@@ -90,6 +90,7 @@ def status(run: str | None, as_json: bool) -> None:
         ("output", spec.output_dir),
         ("command", shlex.join(spec.command)),
     ]
+    over = {"ETA"} if found.state not in ACTIVE else set[str]()
     for name, value in [*choices, *(_rows(state) if state else [])]:
-        if value:
+        if value and name not in over:
             click.echo(f"  {name:12} {plain(value)}")

@@ -52,6 +52,8 @@ def stop(run: str, now: bool, as_json: bool) -> None:
 def pause(run: str, as_json: bool) -> None:
     """Let RUN wait at its next step."""
     directory = _live(run)
+    if assess(directory).state == "paused":
+        raise UserError(f"{directory.id} is paused already", f"sqa-tui resume {directory.id} lets it go on")
     request(directory, "pause")
     _answer(directory, "pauses at its next step", as_json)
 

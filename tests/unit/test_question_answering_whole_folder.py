@@ -26,8 +26,13 @@ def test_none_comes_where_one_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("old")
     (tmp_path / STAGING).mkdir()
     (tmp_path / STAGING / "left").write_text("of a run that was killed")
-    with pytest.raises(OSError, match="full"), together(tmp_path) as staging:
-        (staging / "config.json").write_text("new")
-        raise OSError("full")
+
+    def write() -> None:
+        with together(tmp_path) as staging:
+            (staging / "config.json").write_text("new")
+            raise OSError("full")
+
+    with pytest.raises(OSError, match="full"):
+        write()
     assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
     assert (tmp_path / "config.json").read_text() == "old"
