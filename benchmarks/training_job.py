@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
+import threading
 import time
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +116,63 @@ class StepTimes(TrainerCallback):
         self._seen += 1
 
 
+class Turns:
+    """Whose turn it is among some threads."""
+
+    def __init__(self, count: int) -> None:
+        self._changed = threading.Condition()
+        self._waiting = list(range(count))
+
+    def wait(self, place: int) -> None:
+        """Wait until it is the turn of `place`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting[0] == place)
+
+    def pass_on(self, place: int) -> None:
+        """Let the next one take its turn."""
+        with self._changed:
+            self._waiting.append(self._waiting.pop(0))
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting[0] == place)
+
+    @contextlib.contextmanager
+    def leaving(self, place: int) -> Generator[None]:
+        """The time in which `place` takes turns at all."""
+        self.wait(place)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting.remove(place)
+                self._changed.notify_all()
+
+
+@dataclass
+class TakingTurns(TrainerCallback):
+    """Seconds of the steps of each turn but the first turn, which warms up, and the first step of a turn."""
+
+    turns: Turns
+    place: int
+    block: int
+    blocks: list[list[float]]
+    _seen: int = 0
+    _began: float = 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        now = time.perf_counter()
+        turn, step = divmod(self._seen, self.block)
+        if turn and step == 1:
+            self.blocks.append([])
+        if self.blocks and step > 1:
+            self.blocks[-1].append(now - self._began)
+        if self._seen and not step:
+            if self.blocks:
+                self.blocks[-1].append(now - self._began)
+            self.turns.pass_on(self.place)
+        self._seen += 1
+        self._began = time.perf_counter()
+
+
 def prepared_run(line: list[str]) -> tuple[PreparedRun, RunRecorder]:
     """A run of our own, ready to train, with its events written as in real life."""
     directory = create_run(slug="benchmark", spec=build_spec(line))
@@ -124,11 +184,16 @@ def prepared_run(line: list[str]) -> tuple[PreparedRun, RunRecorder]:
 def timed(trainer: Trainer, steps: int, skip: int) -> StepTimes:
     """Train `steps` steps; the first `skip` are not counted."""
     times = StepTimes(skip)
+    timed_by(trainer, times, steps)
+    return times
+
+
+def timed_by(trainer: Trainer, times: TrainerCallback, steps: int) -> None:
+    """Train `steps` steps, which `times` looks at."""
     trainer.add_callback(times)
     trainer.args.max_steps = steps
     trainer.args.save_strategy = "no"
     trainer.train()
-    return times
 
 
 def plain_trainer(prepared: PreparedRun) -> Trainer:

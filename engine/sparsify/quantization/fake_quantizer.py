@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from engine.sparsify.quantization.arguments import QuantizationArguments
+from engine.sparsify.quantization.rounding import Grid, round_to, suits
 
 
 class FakeQuantizer(nn.Module):
@@ -101,6 +102,8 @@ class FakeQuantizer(nn.Module):
         limits = (self.quant_min, self.quant_max)
         if self.arguments.per_channel:
             return torch.fake_quantize_per_channel_affine(values, self.scale, self.zero_point, 0, *limits)
+        if suits(values):
+            return round_to(values, Grid(self.scale.item(), int(self.zero_point.item()), *limits))
         return torch.fake_quantize_per_tensor_affine(values, self.scale, self.zero_point, *limits)
 
     @torch.no_grad()
