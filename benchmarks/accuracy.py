@@ -125,11 +125,11 @@ def dense_f1(job: Job, work: Path) -> float:
     return float(json.loads(output.read_text())["f1"])
 
 
-def measure(name: str, job: Job, work: Path, seed: int) -> list[str]:
+def measure(name: str, job: Job, work: Path, methods: list[str], seed: int) -> list[str]:
     """The rows of one dense model."""
     dense = dense_f1(job, work)
     rows = [f"| {job.title} | dense | {dense:.2f} | 100.0 % | {dense:.2f} | 100.0 % |"]
-    for method in METHODS:
+    for method in methods:
         cells: list[str] = []
         for sparsity in SPARSITIES:
             output = work / f"{name}-{method}-{100 * sparsity:g}-{seed}"
@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="needed for squad")
     parser.add_argument("--model", nargs="+", choices=["facts", "squad"], default=["facts", "squad"])
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--work", type=Path, help="where the models go (default: a temporary folder)")
     parser.add_argument("--seed", type=int, default=42)
     parser.add_argument("--questions", type=int, default=2000)
@@ -162,9 +163,9 @@ def main() -> None:
         os.environ["SQA_HOME"] = str(work / "home")
         rows = ["| model | method | F1 at 80 % | recovery | F1 at 90 % | recovery |", "|---|---|---:|---:|---:|---:|"]
         if "facts" in options.model:
-            rows += measure("facts", facts_job(), work, options.seed)
+            rows += measure("facts", facts_job(), work, options.method, options.seed)
         if "squad" in options.model:
-            rows += measure("squad", squad_job(options.data, work, options), work, options.seed)
+            rows += measure("squad", squad_job(options.data, work, options), work, options.method, options.seed)
     print("\n".join(rows))
     print(f"\nSeed {options.seed}. `python -m benchmarks.accuracy --data DIR`", end="")
     lengths = f"dense in {options.dense_epochs:g} epochs, sparse in {options.squad_epochs:g}"

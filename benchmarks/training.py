@@ -3,8 +3,8 @@
     python -m benchmarks.training --data DIR [--rounds 8] [--steps 5] [--layers 4] [--hidden 256] [--batch 16] [--bf16]
 
 DIR holds `squad/train-v1.1.json.gz` and `tokenizer/` (BERT's vocabulary). A BERT of random weights; lengths padded to
-`--length`. All variants train at once in one process and take turns, `--steps` steps each, so that a machine whose speed
-changes changes it for all. A line shows the shortest and the median step, the ratio of the shortest steps to the plain
+`--length`. All variants train at once in one process and take turns, `--steps` steps each, so that a machine that gets
+slower gets it for all. A line shows the shortest and the median step, the ratio of the shortest steps to the plain
 Trainer's, and the median of the ratios of turns that followed each other. Prints, asserts nothing.
 """
 

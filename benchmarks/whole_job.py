@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.training_job import (
     DISTILLATION,
     HEAD,
@@ -86,6 +88,7 @@ def main() -> None:
     questions = first_questions(options.data / "squad" / "train-v1.1.json.gz", work, options.questions)
     line = ["--model_name_or_path", str(work / "model"), "--distill_teacher", str(work / "teacher"), "--do_train"]
     line += ["--train_file", str(questions), "--max_seq_length", "384", "--doc_stride", "128", "--report_to", "none"]
+    line += [] if torch.accelerator.is_available() else ["--use_cpu"]
     line += ["--per_device_train_batch_size", str(options.batch), "--recipe", str(recipe)]
     found = ways()
     if options.only:

@@ -1,4 +1,4 @@
-"""Our rounding on the CPU is torch's fake quantization, forwards and backwards, bit for bit."""
+"""Our rounding on the CPU is torch's fake quantization, forwards and backwards, value for value."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ def test_values_and_gradients_are_those_of_torch(shape: tuple[int, ...], grid: G
     generator = torch.Generator().manual_seed(0)
     reach = grid.scale * (grid.high - grid.low)
     values = torch.randn(shape, generator=generator) * reach
-    # Halves are rounded to even integers, and nothing is lost of a negative zero.
-    values.view(-1)[: min(6, values.numel())] = (
-        torch.tensor([0.5, 1.5, -2.5, 0.0, -0.0, 3.0])[: values.numel()] * grid.scale
-    )
+    halves = torch.tensor([0.5, 1.5, -2.5, 0.0, -0.0, 3.0])[: values.numel()]  # go to even integers
+    values.view(-1)[: halves.numel()] = halves * grid.scale
     own, theirs = (values.clone().requires_grad_() for _ in range(2))
     gradient = torch.randn(shape, generator=generator)
     found = round_to(own, grid)

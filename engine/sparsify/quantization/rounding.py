@@ -1,4 +1,4 @@
-"""Rounding to integers and back on the CPU, several times as fast as torch's kernel and equal to it in every bit."""
+"""Rounding to integers and back on the CPU, several times as fast as torch's kernel and equal to it in every value."""
 
 from __future__ import annotations
 
