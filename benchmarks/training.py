@@ -33,7 +33,7 @@ from benchmarks.training_job import (
     prepared_run,
     temporary_home,
     timed_by,
-    write_model,
+    write_student_and_teacher,
 )
 from engine.runs.recorder import RunRecorder
 
@@ -110,9 +110,7 @@ def main() -> None:
     options = parser.parse_args()
     work = temporary_home()
     os.environ["SQA_HOME"] = str(work / "home")
-    vocabulary = options.data / "tokenizer" / "bert-base-uncased-vocab.txt"
-    for name in ("model", "teacher"):
-        write_model(work / name, vocabulary, layers=options.layers, hidden=options.hidden)
+    write_student_and_teacher(work, options.data, layers=options.layers, hidden=options.hidden)
     line = ["--model_name_or_path", str(work / "model"), "--do_train", "--pad_to_max_length", "True"]
     line += ["--train_file", str(first_questions(options.data / "squad" / "train-v1.1.json.gz", work, 2500))]
     line += ["--max_seq_length", str(options.length), "--doc_stride", "32", "--report_to", "none"]

@@ -78,6 +78,12 @@ def write_model(folder: Path, vocabulary: Path, *, layers: int, hidden: int) -> 
     return folder
 
 
+def write_student_and_teacher(work: Path, data: Path, *, layers: int, hidden: int) -> None:
+    """Two such models, with the vocabulary of `data`: ``model`` and ``teacher``."""
+    for name in ("model", "teacher"):
+        write_model(work / name, data / "tokenizer" / "bert-base-uncased-vocab.txt", layers=layers, hidden=hidden)
+
+
 def first_questions(path: Path, folder: Path, count: int) -> Path:
     """The first `count` questions of a SQuAD file as a file of their own, quick to read."""
     examples = load_examples(DataTrainingArguments(train_file=str(path), max_train_samples=count), "train").examples

@@ -27,7 +27,7 @@ from benchmarks.training_job import (
     prepared_run,
     temporary_home,
     timed,
-    write_model,
+    write_student_and_teacher,
 )
 
 EPOCHS = 30
@@ -80,9 +80,7 @@ def main() -> None:
     options = parser.parse_args()
     work = temporary_home()
     os.environ["SQA_HOME"] = str(work / "home")
-    vocabulary = options.data / "tokenizer" / "bert-base-uncased-vocab.txt"
-    for name in ("model", "teacher"):
-        write_model(work / name, vocabulary, layers=options.layers, hidden=options.hidden)
+    write_student_and_teacher(work, options.data, layers=options.layers, hidden=options.hidden)
     recipe = work / "recipe.yaml"
     recipe.write_text(HEAD + PRUNING.format(frequency=0.01) + DISTILLATION)
     questions = first_questions(options.data / "squad" / "train-v1.1.json.gz", work, options.questions)
