@@ -68,8 +68,9 @@ def _put_back(root: Node, written: list[str], lines: list[str]) -> None:
     pending, seen = [root], {id(root)}
     while pending:
         node = pending.pop()
-        line = written[node.line - 1]
-        if line != lines[node.line - 1]:
+        place = node.line - 1
+        # A value that is not there may stand behind the last line.
+        if place < min(len(written), len(lines)) and (line := written[place]) != lines[place]:
             node.column, node.length = min(node.column, len(line)), 0
         members = [*node.members(), *(part for pair in node.pairs() for part in pair)]
         pending += [member for member in members if id(member) not in seen]

@@ -215,3 +215,10 @@ def test_a_missing_space_after_a_colon_that_yaml_allows() -> None:
 def test_a_field_that_stands_outside_its_modifier_is_pointed_at() -> None:
     (problem,) = found(GOOD.replace("      final_lr", "final_lr"))
     assert (problem.line, problem.suggestion) == (18, "line 23 is not indented below it")
+
+
+@pytest.mark.parametrize("text", ["\n\ud800`? ---\n? test_stage:", "\x00a: 1\n? ", "`\na: 1\n? ", "x: `\n? "])
+def test_a_value_that_would_stand_behind_the_last_line(text: str) -> None:
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(text)
+    assert caught.value.problems[0].line in (1, 2)
