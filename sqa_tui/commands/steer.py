@@ -6,11 +6,10 @@ import click
 
 from engine.errors import UserError
 from engine.runs.control import request
-from engine.runs.evidence import assess
+from engine.runs.evidence import assess, examine
 from engine.runs.identity import read_identity
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory, find_run
-from engine.runs.state import read_state
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.launching import start_again
 from sqa_tui.states import ACTIVE
@@ -65,7 +64,9 @@ def pause(run: str, as_json: bool) -> None:
 def resume(run: str, nproc_per_node: int | None, as_json: bool) -> None:
     """Let a paused RUN go on; a stopped, killed or failed one starts again from its last checkpoint."""
     directory = find_run(run)
-    state = assess(directory).state
+    # With the log's last events: the engine may have been killed before it wrote its state.
+    found, last = examine(directory)
+    state = found.state
     if state == "finished":
         raise UserError(f"{directory.id} is finished", "start a new run with other arguments")
     if state in ACTIVE:
@@ -73,8 +74,7 @@ def resume(run: str, nproc_per_node: int | None, as_json: bool) -> None:
         _answer(directory, "goes on", as_json)
     else:
         start_again(directory, ["--nproc_per_node", str(nproc_per_node)] if nproc_per_node else [])
-        last = read_state(directory)
-        where = last.checkpoint_path if last is not None else None
+        where = last.checkpoint_path
         _answer(directory, f"goes on from {where}" if where else "starts anew: it has no checkpoint", as_json)
 
 
