@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import traceback
 from collections.abc import Generator
 
 import torch
@@ -13,9 +14,11 @@ from safetensors import SafetensorError
 
 from engine.errors import plain
 from engine.runs.recorder import RunRecorder
+from engine.runs.signals import children_unheard
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CUT_OFF = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
+_LOADER = "torch.utils.data.dataloader"
 _WORKER_DIED = re.compile(r"DataLoader worker .*(killed|exited)")
 
 
@@ -48,20 +51,31 @@ def in_words(recorder: RunRecorder) -> Generator[None]:
     except StoppedError as stop:
         recorder.finish("stopped", str(stop))
     except RunFailure as failure:
-        _finish(recorder, failure)
+        with children_unheard():
+            _finish(recorder, failure)
         raise
     except Exception as error:
-        failure = _known(error)
-        if failure is None:
-            raise
-        _finish(recorder, failure)
+        with children_unheard():
+            failure = _known(error)
+            if failure is None:
+                raise
+            _finish(recorder, failure)
         raise failure from error
+
+
+def _of_a_dead_worker(error: Exception) -> bool:
+    """Whether a process of a data loader died: torch says so, or, where its pipe broke before that, the pipe does."""
+    if isinstance(error, RuntimeError) and _WORKER_DIED.search(str(error)):
+        return True
+    if not isinstance(error, (ConnectionError, EOFError)):
+        return False
+    return any(f.f_globals.get("__name__") == _LOADER for f, _ in traceback.walk_tb(error.__traceback__))
 
 
 def _known(error: Exception) -> TrainingFailure | None:
     """The failure that an error of torch or of the system stands for; None for all others."""
-    shown = plain(str(error), 120)
-    if isinstance(error, RuntimeError) and _WORKER_DIED.search(str(error)):
+    shown = plain(str(error) or type(error).__name__, 120)
+    if _of_a_dead_worker(error):
         return TrainingFailure(
             f"a process that prepares batches died ({shown})",
             "go on with `sqa-tui resume`; use fewer --dataloader_num_workers if memory is short",

@@ -22,7 +22,7 @@ from engine.runs.identity import ProcessIdentity, read_identity, write_identity
 from engine.runs.lock import EngineLock, LockBusyError
 from engine.runs.paths import PRIVATE, RunDirectory
 from engine.runs.reader import EventReader, last_events
-from engine.runs.signals import install_signal_handlers
+from engine.runs.signals import children_unheard, install_signal_handlers
 from engine.runs.state import RunState, StateWriter, advance, begin_again, read_state
 
 _STARTING_PROMISE = 300.0
@@ -216,11 +216,16 @@ class RunRecorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with children_unheard():
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
         if isinstance(error, KeyboardInterrupt):
             self.finish("stopped", "interrupted")
         elif error is not None and not (isinstance(error, SystemExit) and not error.code):
             if not isinstance(error, (UserError, SystemExit)):
-                traceback.print_exception(error, file=sys.stderr)
+                with contextlib.suppress(OSError):  # a console that is gone or full must not hide how the run ended
+                    traceback.print_exception(error, file=sys.stderr)
             self.fail(error)
         else:
             self.finish("stopped" if self.stop_requested else "finished")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import FrameType
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -30,6 +30,24 @@ def install_signal_handlers(on_stop: Callable[[], None], on_now: Callable[[], No
     os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_default_in_child)
     listener = threading.Thread(target=_listen, args=(receiving, on_stop, on_now), name="signals", daemon=True)
     listener.start()
+
+
+@contextlib.contextmanager
+def children_unheard() -> Generator[None]:
+    """Let no child that dies break into the block.
+
+    The handler that torch sets for its data loaders raises an error wherever the main thread is just then: also while
+    the end of a run is written down. In another thread there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if before is not None:  # a handler that Python did not set can't be put back
+            signal.signal(signal.SIGCHLD, before)
 
 
 def _left_to_the_pipe(number: int, frame: FrameType | None) -> None:

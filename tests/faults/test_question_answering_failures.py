@@ -17,7 +17,7 @@ import torch
 from safetensors.numpy import load_file
 
 from engine.errors import UserError
-from engine.question_answering.failures import TrainingFailure
+from engine.question_answering.failures import TrainingFailure, in_words
 from engine.runs.paths import RunDirectory
 from engine.runs.recorder import RunRecorder
 from tests.functional.test_question_answering_train import create, events, files, row, run_here, stop_when
@@ -156,3 +156,24 @@ def test_a_dead_process_of_the_data(files: Path) -> None:
         run_here(directory, when("metric", 2, kill_workers))
     assert failure(directory)["message"].startswith("a process that prepares batches died (")
     assert "dataloader_num_workers" in failure(directory)["hint"]
+
+
+def end_with(directory: RunDirectory, error: Exception, module: str) -> None:
+    """End a run by `error`, raised by code of `module`."""
+    with RunRecorder(directory, signals=False) as recorder, in_words(recorder):
+        exec("raise error", {"__name__": module, "error": error})
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(104, "Connection reset by peer"), EOFError()])
+def test_a_pipe_that_breaks_before_torch_knows_of_the_death(files: Path, error: Exception) -> None:
+    directory = create(files, recipe=False)
+    with pytest.raises(TrainingFailure):
+        end_with(directory, error, "torch.utils.data.dataloader")
+    assert failure(directory)["message"].startswith("a process that prepares batches died (")
+
+
+def test_a_pipe_of_another_place_is_not_taken_for_a_batch_process(files: Path) -> None:
+    directory = create(files, recipe=False)
+    with pytest.raises(EOFError):
+        end_with(directory, EOFError("the tracker's connection"), "tracker")
+    assert failure(directory)["message"] == "the tracker's connection"

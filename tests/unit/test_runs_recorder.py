@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import pytest
 
 from engine.errors import UserError
@@ -116,3 +119,41 @@ def test_requests_that_make_no_sense_are_refused_by_itself(run):
         recorder.answer(request, accepted=True, message="paused")
     found = [(event["request"], event["accepted"]) for event in events(run, "control")]
     assert found == [("0-bad", False), (asked, True)]
+
+
+class Console:
+    """A console that is no help: each line written to it does `act`."""
+
+    def __init__(self, act) -> None:
+        self.write = lambda text: act()
+
+
+def fail_with(console: Console, run: RunDirectory) -> None:
+    with pytest.MonkeyPatch.context() as patch, RunRecorder(run, signals=False):
+        patch.setattr(sys, "stderr", console)
+        raise ValueError("the loss")
+
+
+def test_a_child_that_dies_while_the_end_is_written(run):
+    """The data loader's handler raises wherever the main thread is; the end of the run is written all the same."""
+
+    def raising(number: int, frame: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Killed.")
+
+    before = signal.signal(signal.SIGCHLD, raising)
+    try:
+        with pytest.raises(ValueError, match="the loss"):
+            fail_with(Console(lambda: signal.raise_signal(signal.SIGCHLD)), run)
+        assert signal.getsignal(signal.SIGCHLD) is raising
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert events(run, "exit")[0]["reason"] == "ValueError: the loss"
+
+
+def test_a_console_that_is_gone_does_not_hide_the_end(run):
+    def gone() -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(ValueError, match="the loss"):
+        fail_with(Console(gone), run)
+    assert events(run, "exit")[0]["reason"] == "ValueError: the loss"
