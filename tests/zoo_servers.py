@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -225,16 +226,24 @@ class HubModel:
 
 
 class HubServer(Loopback):
-    """The search, the listing and the files of the Hugging Face hub."""
+    """The search, the listing and the files of the Hugging Face hub; who sends files to it has the token `TOKEN`."""
+
+    TOKEN = "hf_secret"
 
     def __init__(self, *models: HubModel) -> None:
         super().__init__()
         self.models = {model.name: model for model in models}
+        self.commits: list[tuple[str, list[str]]] = []
+        """The title and the paths of each."""
+        self.refused_title: str | None = None
+        """Commits whose title begins so are not taken."""
 
     def answer(self, handler: Any) -> None:
         parts = urlsplit(handler.path)
         path = unquote(parts.path)
-        if path == "/api/models":
+        if handler.command == "POST":
+            self._receive(handler, path)
+        elif path == "/api/models":
             words = parse_qs(parts.query).get("search", [""])[0].lower()
             send_json(handler, [self._found(model) for name, model in self.models.items() if words in name.lower()])
         elif path.startswith("/api/models/"):
@@ -252,6 +261,39 @@ class HubServer(Loopback):
             "tags": ["transformers", "dataset:squad"],
             "config": {"model_type": model.config.get("model_type", "bert")},
         }
+
+    def _receive(self, handler: Any, path: str) -> None:
+        if handler.headers.get("Authorization") != f"Bearer {self.TOKEN}":
+            send_json(handler, {"error": "Invalid username or password."}, status=401)
+            return
+        if path == "/api/repos/create":
+            wanted = json.loads(handler.body)
+            name = f"{wanted.get('organization') or 'anna'}/{wanted['name']}"
+            known = name in self.models
+            self.models.setdefault(name, HubModel(name, {}))
+            send_json(handler, {"url": f"{self.url}/{name}", "name": name}, status=409 if known else 200)
+            return
+        if path == "/api/validate-yaml":
+            send_json(handler, {"errors": [], "warnings": []})
+            return
+        name, action = path.removeprefix("/api/models/").rsplit("/", 2)[:2]
+        if action == "preupload":
+            listed = json.loads(handler.body)["files"]
+            files = [{"path": each["path"], "uploadMode": "regular", "shouldIgnore": False} for each in listed]
+            send_json(handler, {"files": files})
+        else:
+            self._commit(handler, name, [json.loads(line) for line in handler.body.splitlines()])
+
+    def _commit(self, handler: Any, name: str, lines: list[dict[str, Any]]) -> None:
+        title = lines[0]["value"]["summary"]
+        if self.refused_title is not None and title.startswith(self.refused_title):
+            send_json(handler, {"error": "No room left for this organisation."}, status=403)
+            return
+        files = {each["value"]["path"]: each["value"]["content"] for each in lines if each["key"] == "file"}
+        self.models[name].files.update((path, base64.b64decode(content)) for path, content in files.items())
+        self.commits.append((title, sorted(files)))
+        url = f"{self.url}/{name}/commit/{40 * '1'}"
+        send_json(handler, {"commitUrl": url, "commitOid": 40 * "1", "success": True})
 
     def _listing(self, handler: Any, name: str) -> None:
         model = self.models.get(name)

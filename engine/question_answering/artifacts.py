@@ -16,7 +16,8 @@ from engine.runs.spec import RunSpec
 
 RECIPE_FILE = "recipe.yaml"
 _STATE_FILE = "trainer_state.json"
-_ORIGIN_FILE = "sqa_run.json"
+ORIGIN_FILE = "sqa_run.json"
+SPARSIFICATION_FILE = "sparsification.pt"
 LOCK_FILE = ".sqa-tui.lock"
 _ANEW = "choose another folder or add --overwrite_output_dir"
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -53,13 +54,13 @@ class Origin:
 
     def write(self, checkpoint: Path) -> None:
         """Leave the origin in a checkpoint."""
-        (checkpoint / _ORIGIN_FILE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
+        (checkpoint / ORIGIN_FILE).write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, checkpoint: Path) -> Origin | None:
         """The origin of a checkpoint; None where it does not say."""
         try:
-            found = json.loads((checkpoint / _ORIGIN_FILE).read_text(encoding="utf-8"))
+            found = json.loads((checkpoint / ORIGIN_FILE).read_text(encoding="utf-8"))
             return cls(str(found["run"]), str(found["model"]), found["recipe"], found.get("data"))
         except (OSError, ValueError, KeyError, TypeError):
             return None

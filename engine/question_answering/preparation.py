@@ -14,6 +14,7 @@ import transformers
 from engine.errors import UserError
 from engine.question_answering.arguments import METADATA
 from engine.question_answering.artifacts import (
+    SPARSIFICATION_FILE,
     Origin,
     check_recipe_of,
     damaged_checkpoints,
@@ -25,6 +26,7 @@ from engine.question_answering.checkpoint_files import fault_of
 from engine.question_answering.failures import StoppedError
 from engine.question_answering.features import Windows
 from engine.question_answering.gradient_batches import GradientBatches
+from engine.question_answering.hub_uploads import HubUploads
 from engine.question_answering.scoring import longest_input, window_settings
 from engine.question_answering.setup import (
     Announcer,
@@ -38,7 +40,7 @@ from engine.question_answering.step_batch import keep_steps
 from engine.question_answering.teacher_cache import Numbered, NumberedCollator, RememberingTeacher, remembering
 from engine.question_answering.teacher_fit import check_teacher_fits
 from engine.question_answering.trackers import Tracked
-from engine.question_answering.trainer import SPARSIFICATION_FILE, QuestionAnsweringTrainer
+from engine.question_answering.trainer import QuestionAnsweringTrainer
 from engine.question_answering.training_arguments import EngineArguments, TrainingArguments, arguments_in_words
 from engine.recipes import Recipe, parse_recipe
 from engine.recipes.advice import in_epochs, other_length, warnings
@@ -121,6 +123,7 @@ def prepare(
     _set_epochs(arguments, recipe, "num_train_epochs" in spec.arguments, say)
     taught_by = _with_memory(teacher, manager, windows, inputs)
     remembers = isinstance(taught_by, RememberingTeacher)
+    uploads = _uploads(arguments.training, recorder, must=not again)
     with arguments_in_words():
         trainer = QuestionAnsweringTrainer(
             manager=manager,
@@ -128,6 +131,7 @@ def prepare(
             origin=Origin.of(spec),
             questions=(lambda: questions or inputs.questions()) if inputs.has("evaluate") else None,
             recipe_text=_saved_recipe(arguments, recipe, loaded.recipe),
+            uploads=uploads,
             model=model,
             args=arguments.training,
             train_dataset=Numbered(windows) if remembers and windows is not None else windows,
@@ -146,6 +150,19 @@ def prepare(
     if windows is not None and recipe is not None:
         _advise(recipe, loaded.model, callbacks.recipe.context, say)
     return PreparedRun(spec, arguments, recorder, say, recipe, trainer, inputs, teacher, checkpoint, callbacks)
+
+
+def _uploads(training: TrainingArguments, recorder: RunRecorder, *, must: bool) -> HubUploads | None:
+    """What sends models to the hub in transformers' place, its repository made; None where nothing is to be sent.
+
+    Raises `UserError` where the hub can't be reached and `must` be: before training, not after it.
+    """
+    if not training.push_to_hub:
+        return None
+    training.push_to_hub = False  # the Trainer's own way; see hub_uploads
+    uploads = HubUploads(training, recorder)
+    ranks().from_first(lambda: uploads.open(must=must), UserError)
+    return uploads
 
 
 def _windows_to_sample(recipe: Recipe | None, inputs: Inputs) -> Windows | None:

@@ -14,9 +14,10 @@ import torch
 from accelerate.utils import extract_model_from_parallel
 from transformers import Trainer, set_seed
 
-from engine.question_answering.artifacts import Origin, save_tokenizer, write_recipe
+from engine.question_answering.artifacts import SPARSIFICATION_FILE, Origin, save_tokenizer, write_recipe
 from engine.question_answering.evaluation import Predictions, QuestionSet
 from engine.question_answering.failures import StoppedError, TrainingFailure, full_disk
+from engine.question_answering.hub_uploads import HubUploads
 from engine.question_answering.network import torch_logits
 from engine.question_answering.sampling import LengthGroups
 from engine.question_answering.step_batch import StepBatch
@@ -29,7 +30,6 @@ from engine.runs.recorder import RunRecorder
 from engine.sparsify.manager import SparsificationManager
 from engine.sparsify.ranks import ranks
 
-SPARSIFICATION_FILE = "sparsification.pt"
 _PROMISE = 900.0
 """Seconds within which a batch of an evaluation or a checkpoint is expected to be done."""
 
@@ -75,7 +75,8 @@ class QuestionAnsweringTrainer(Trainer):
     """Trains on question-answering windows, lets the sparsification manager act, and scores answers when evaluating.
 
     The manager's structure must be prepared before. `origin` is left in every checkpoint, `questions` makes the set to
-    evaluate on when it is first needed, `recipe_text` is written beside every saved model.
+    evaluate on when it is first needed, `recipe_text` is written beside every saved model, `uploads` sends models
+    to the hub.
     """
 
     args: TrainingArguments
@@ -88,6 +89,7 @@ class QuestionAnsweringTrainer(Trainer):
         origin: Origin,
         questions: Callable[[], QuestionSet] | None = None,
         recipe_text: str | None = None,
+        uploads: HubUploads | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(**settings)
@@ -95,6 +97,7 @@ class QuestionAnsweringTrainer(Trainer):
         self.recorder = recorder
         self.origin = origin
         self.recipe_text = recipe_text
+        self.uploads = uploads
         self.losses = StepLosses()
         self.gradient_norm: float | None = None
         self.last_predictions: Predictions | None = None
@@ -309,6 +312,8 @@ class QuestionAnsweringTrainer(Trainer):
                 return
         reason = "asked to stop" if self.recorder.stop_requested else "due"
         self.recorder.emit("checkpoint", path=str(path), reason=reason, durable=True, **place)
+        if self.uploads is not None and ranks().leads and not self.recorder.stop_requested:
+            self.uploads.send_checkpoint(path, f"step {step}")
 
     def _without_checkpoint(self, path: Path, reason: str) -> None:
         """A checkpoint found no room: what is there of it goes, those before stay, a run that need not stop goes on.

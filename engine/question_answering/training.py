@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shutil
 from collections.abc import Generator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
 from engine.question_answering.failures import StoppedError
 from engine.question_answering.gradient_batches import SAMPLING_PROMISE
+from engine.question_answering.hub_uploads import UPLOADING
+from engine.question_answering.model_card import write_card
 from engine.question_answering.network import write_samples
 from engine.question_answering.preparation import PreparedRun, prepare
 from engine.question_answering.setup import Announcer
@@ -33,6 +36,7 @@ from engine.sparsify.ranks import ranks
 from engine.zoo.demo.publish import TEACHER, is_demo_recipe, publish
 
 _LOADING_PROMISE = 600.0
+_UPLOAD_PROMISE = 3600.0
 CALIBRATION_SAMPLES = 512
 """Windows that set the quantizers' ranges in one shot, where the recipe does not say how many batches."""
 
@@ -72,6 +76,7 @@ def _held(output: Path) -> Generator[None]:
     try:
         yield
     finally:
+        shutil.rmtree(output / UPLOADING, ignore_errors=True)
         (output / LOCK_FILE).unlink(missing_ok=True)
         lock.release()
         if made:
@@ -106,6 +111,7 @@ def _finish(prepared: PreparedRun) -> None:
     if spec.export or training.export or prepared.callbacks.control.export_wanted:
         export_model(Path(spec.output_dir), prepared.recorder)
     _publish(prepared)
+    _upload(prepared)
 
 
 def _evaluate_teacher(prepared: PreparedRun) -> None:
@@ -251,6 +257,23 @@ def _write_samples(prepared: PreparedRun) -> None:
     length, folder = prepared.inputs.settings.max_length, Path(prepared.spec.output_dir)
     count = write_samples(prepared.trainer.network, prepared.trainer.questions, wanted, length, folder)
     prepared.say(f"{count} samples written to {folder / 'sample-inputs'}", level="info")
+
+
+def _upload(prepared: PreparedRun) -> None:
+    """Send the output folder to the hub, last: by now everything is whole on the disk."""
+    trainer = prepared.trainer
+    if trainer.uploads is None:
+        return
+
+    sparsity, _ = trainer.manager.sparsity()
+
+    def card(repository: str) -> None:
+        name, output = repository.rpartition("/")[2], Path(prepared.spec.output_dir)
+        write_card(output, name, prepared.spec, sparsity=sparsity, quantized=trainer.manager.quantizes)
+
+    with prepared.recorder.phase("upload", "sending the model to the Hugging Face hub", promise=_UPLOAD_PROMISE):
+        trainer.uploads.send_finished(card)
+    prepared.say(f"the model is at {trainer.uploads.repository} on the Hugging Face hub", level="info")
 
 
 def _publish(prepared: PreparedRun) -> None:
