@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
-from huggingface_hub.errors import HFValidationError
 from transformers.trainer_utils import HubStrategy
 
 from engine.errors import UserError, plain
+from engine.hub_reach import hub_error
 from engine.question_answering.artifacts import ORIGIN_FILE, SPARSIFICATION_FILE
 from engine.question_answering.failures import RunFailure
 from engine.question_answering.step_batch import BATCH_FILE
@@ -36,13 +36,6 @@ _HINT = "check the network, the token (`hf auth login`, or HF_TOKEN) and --hub_m
 
 class UploadFailure(RunFailure):
     """The finished model could not be sent; it is whole on the disk."""
-
-
-def hub_error(error: BaseException) -> str:
-    """What the hub, or the way to it, says in `error`; empty where that is about something else."""
-    module = type(error).__module__.partition(".")[0]
-    known = isinstance(error, (OSError, HFValidationError)) or module in ("httpx", "httpx2", "huggingface_hub")
-    return plain(str(error) or type(error).__name__, 200) if known else ""
 
 
 @dataclass

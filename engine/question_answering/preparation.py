@@ -12,6 +12,7 @@ import torch
 import transformers
 
 from engine.errors import UserError
+from engine.hub_reach import quick_where_unreachable
 from engine.question_answering.arguments import METADATA
 from engine.question_answering.artifacts import (
     SPARSIFICATION_FILE,
@@ -98,11 +99,13 @@ def prepare(
     keep_steps(checkpoint, arguments.training, ranks().count, say)
     transformers.utils.logging.disable_progress_bar()
     transformers.set_seed(arguments.training.seed)
-    loaded = load_model(arguments, spec.model_path, say)
-    model = loaded.model
     teacher_path = spec.teacher_path or arguments.training.distill_teacher
-    tokenizer = load_tokenizer(arguments, spec.model_path, teacher_path, say)
-    teacher = load_teacher(teacher_path, model, arguments, say)
+    named = None if teacher_path in ("disable", "self") else teacher_path
+    with quick_where_unreachable(spec.model_path, named, arguments.model.tokenizer_name):
+        loaded = load_model(arguments, spec.model_path, say)
+        model = loaded.model
+        tokenizer = load_tokenizer(arguments, spec.model_path, teacher_path, say)
+        teacher = load_teacher(teacher_path, model, arguments, say)
     check_vocabulary(tokenizer, model)
     settings = window_settings(arguments.data, tokenizer, longest_input(loaded.config), say)
     inputs = Inputs(arguments, tokenizer, settings, say, recorder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import UserError, plain
+from engine.hub_reach import quick_where_unreachable
 from engine.question_answering.arguments import DataTrainingArguments, ModelArguments
 from engine.question_answering.collate import Collator
 from engine.question_answering.evaluation import LogitsFunction, Predictions, QuestionSet
@@ -79,10 +80,12 @@ def _score_torch(
     from engine.sparsify.checkpoint import load_question_answering_model
 
     path = str(resolve_model(model.model_name_or_path))
-    loaded = load_question_answering_model(path, revision=model.model_revision, cache_dir=model.cache_dir)
+    named = model.tokenizer_name or path
+    with quick_where_unreachable(path, named):
+        loaded = load_question_answering_model(path, revision=model.model_revision, cache_dir=model.cache_dir)
+        tokenizer = read_tokenizer(named, model)
     if loaded.random_weights or loaded.new_parameters:
         say(f"{path} was never trained for question answering: its scores mean nothing")
-    tokenizer = read_tokenizer(model.tokenizer_name or path, model)
     questions = load_questions(data, model, tokenizer, longest_input(loaded.config), say)
     device = torch.device("cuda" if torch.cuda.is_available() and not use_cpu else "cpu")
     network: Any = loaded.model.to(device)  # pyright: ignore[reportArgumentType]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UserError, plain
+from engine.hub_reach import quick_where_unreachable
 from engine.question_answering.data import read_examples
 from engine.question_answering.examples import Answer, Example, ExampleSet, Purpose, checked
 
@@ -58,17 +59,20 @@ def _hub_rows(arguments: DataTrainingArguments, purpose: Purpose, cache_dir: str
     import datasets
 
     name = plain(str(arguments.dataset_name), 100)
+    answers = True
     try:
-        loaded: Any = datasets.load_dataset(
-            str(arguments.dataset_name),
-            arguments.dataset_config_name,
-            cache_dir=cache_dir,
-            token=token or None,
-            download_mode="force_redownload" if arguments.overwrite_cache else None,
-        )
+        with quick_where_unreachable(arguments.dataset_name) as answers:
+            loaded: Any = datasets.load_dataset(
+                str(arguments.dataset_name),
+                arguments.dataset_config_name,
+                cache_dir=cache_dir,
+                token=token or None,
+                download_mode="force_redownload" if arguments.overwrite_cache else None,
+            )
     except (OSError, ValueError, RuntimeError) as error:
+        said = plain(str(error), 200) if answers else "it is not in the cache, and the Hugging Face hub does not answer"
         raise UserError(
-            f"dataset {name} cannot be had: {plain(str(error), 200)}",
+            f"dataset {name} cannot be had: {said}",
             f"without a network use --dataset_name {DEMO} (bundled) or --{_FILES[purpose]} with a SQuAD file",
         ) from error
     split = next((item for item in _SPLITS[purpose] if item in loaded), None)

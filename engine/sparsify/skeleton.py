@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 
+from engine.hub_reach import quick_where_unreachable
 from engine.recipes.modifiers import AnyQuantizationModifier
 from engine.recipes.recipe import Recipe
 from engine.sparsify.behaviours.quantization import Quantization
@@ -32,7 +33,11 @@ def read_skeleton(path: str) -> Skeleton:
 
     Raises `UserError` for what is no question-answering model and for files that cannot be read.
     """
-    files = ModelFiles(path)
+    with quick_where_unreachable(path):
+        return _read(ModelFiles(path))
+
+
+def _read(files: ModelFiles) -> Skeleton:
     config = read_config(files)
     with torch.device("meta"):
         model = AutoModelForQuestionAnswering.from_config(config).float().eval()
