@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import difflib
@@ -86,7 +87,13 @@ def print_help() -> None:
     groups: Any = [ModelArguments, DataTrainingArguments, TrainingArguments]
     about = "Train, sparsify and evaluate; a single .json file may hold all arguments."
     own = "Of the command itself: --detach returns the run's id at once, --json prints JSON."
-    HfArgumentParser(groups, prog="sqa-tui train", description=about, epilog=own).print_help()
+    usage = "sqa-tui train --model_name_or_path MODEL [FLAG …]  |  sqa-tui train FILE.json"
+    parser = HfArgumentParser(groups, prog="sqa-tui train", usage=usage, description=about, epilog=own)
+    for action in parser._actions:
+        if action.option_strings and action.option_strings[0].startswith("--no_"):
+            # transformers repeats the whole text of the flag that this one turns off, and a default it does not have.
+            action.help, action.default = f"Turns --{action.dest} off.", argparse.SUPPRESS
+    parser.print_help()
 
 
 def _current(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -130,6 +130,7 @@ def follow(
     on_interrupt: Callable[[int], bool],
     as_json: bool = False,
     quiet_failure: bool = False,
+    said: frozenset[str] = frozenset(),
     alive: Callable[[], bool] | None = None,
 ) -> Event | None:
     """Show a run until it ends; returns its exit event, or None where it died without one.
@@ -137,7 +138,7 @@ def follow(
     A run that was started again has several exit events: the last one counts, once no engine goes on behind it.
     `on_interrupt` is called with the count of Ctrl-C so far; it returns True to go on following. Raises
     KeyboardInterrupt where it returns False. `alive` is asked in place of the run's evidence while the engine is our
-    own child.
+    own child; alerts with the words of `said` are not repeated.
     """
     screen = console()
     reader = EventReader(directory.events_file)
@@ -147,7 +148,8 @@ def follow(
         while True:
             events = reader.read()
             for event in events:
-                _print(event, screen, bar, as_json, quiet_failure)
+                if as_json or event.get("kind") != "alert" or event.get("message") not in said:
+                    _print(event, screen, bar, as_json, quiet_failure)
             if events and events[-1].get("kind") == "exit" and not _lives(directory, None):
                 return events[-1]
             if len(interrupts) > seen:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from engine.errors import EXIT_FAILED, EXIT_USAGE, plain
-from engine.question_answering.preflight import check_run, parse_light
+from engine.question_answering.preflight import Problem, check_run, parse_light
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory, slug_of
 from engine.runs.reader import Event, EventReader
@@ -45,13 +45,10 @@ def take_own(arguments: tuple[str, ...]) -> tuple[Own, list[str]]:
     return own, rest
 
 
-def problems_found(arguments: list[str]) -> bool:
-    """Print what the checks before the start found; True where something must be mended first."""
-    found = False
-    for problem in check_run(parse_light(arguments)):
-        if problem.level == "ok":
-            continue
-        found = found or problem.level == "error"
+def told(arguments: list[str]) -> list[Problem]:
+    """What the checks before the start found, printed: an error must be mended first."""
+    found = [problem for problem in check_run(parse_light(arguments)) if problem.level != "ok"]
+    for problem in found:
         hint = f" ({plain(problem.hint)})" if problem.hint else ""
         label = "note" if problem.level == "info" else problem.level
         print(f"{label}: {plain(problem.message)}{hint}", file=sys.stderr)
@@ -86,7 +83,10 @@ def train(arguments: tuple[str, ...]) -> int:
     own, rest = take_own(arguments)
     if not rest or HELP & set(rest):
         become("engine.question_answering.train", ["--help"])
-    if not ready_to_run(rest) or problems_found(rest):
+    if not ready_to_run(rest):
+        return EXIT_USAGE
+    found = told(rest)
+    if any(problem.level == "error" for problem in found):
         return EXIT_USAGE
     given = parse_light(rest)
     name = given.get("run_name")
@@ -110,13 +110,15 @@ def train(arguments: tuple[str, ...]) -> int:
         interrupts = count
         stop_engine(directory, now=count > 1)
         if count == 1:
-            click.echo("stopping after a checkpoint; Ctrl-C again stops now", err=True)
+            when = "after a checkpoint" if began(directory) else "when the step of the preparation is done"
+            click.echo(f"stopping {when}; Ctrl-C again stops now", err=True)
         return True
 
     event = follow(
         directory,
         on_interrupt=interrupted,
         as_json=own.as_json,
+        said=frozenset(problem.message for problem in found),
         alive=lambda: engine is not None and engine.poll() is None,
     )
     if event is not None and engine is not None:
