@@ -18,7 +18,7 @@ from sqa_tui.formatting import size
 from sqa_tui.messages import ModelReady, QuestionAnswered, QuestionFailed
 from sqa_tui.samples import Sample, sample
 from sqa_tui.screens.base import BaseScreen
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 from sqa_tui.watchers.answer_client import AnswerClient, Command, pipeline_command
 from sqa_tui.widgets.candidates import CandidateList
 from sqa_tui.widgets.context_area import ContextArea
@@ -139,24 +139,21 @@ class AskScreen(BaseScreen[None]):
         await self._choose("second")
 
     async def _choose(self, name: str) -> None:
-        known = await self.list_deployments().wait()
-        choices = [Choice(str(entry.folder), entry.name, f"{entry.note}  {entry.folder}") for entry in known]
+        known: list[Deployed] = []
+
+        def read() -> list[Choice]:
+            known.extend(deployments())
+            return [Choice(str(entry.folder), entry.name, f"{entry.note}  {entry.folder}") for entry in known]
+
         current = self._answerers.get(name)
-        taken = await self.app.push_screen_wait(
-            PickScreen(
-                "exported model",
-                choices,
-                current=str(current.deployed.folder) if current else "",
-                free="the path of a folder that was exported",
-            )
+        folder = str(current.deployed.folder) if current else ""
+        free = "the path of a folder that was exported"
+        taken = await pick(
+            self.app, read, lambda choices: PickScreen("exported model", choices, current=folder, free=free)
         )
         if taken:
             known_one = next((entry for entry in known if str(entry.folder) == taken), None)
             self._use(name, known_one or deployment_of(Path(taken)))
-
-    @work(thread=True, exit_on_error=False, group="list")
-    def list_deployments(self) -> list[Deployed]:
-        return deployments()
 
     # questions
 

@@ -128,11 +128,17 @@ class PickScreen(ModalScreen[str | None]):
 
 
 async def pick(
-    app: SqaApp, read: Callable[[], Sequence[Choice]], picker: Callable[[Sequence[Choice]], PickScreen]
+    app: SqaApp, read: Callable[[], Sequence[Choice] | str], picker: Callable[[Sequence[Choice]], PickScreen]
 ) -> str | None:
-    """Let one of the choices be picked that `read` finds in a thread; keys that are typed ahead wait for the picker."""
+    """Let one of the choices be picked that `read` finds in a thread; keys that are typed ahead wait for the picker.
+
+    Where `read` finds the one answer there is, nobody is asked. None where the user leaves it.
+    """
     with app.key_order.held():
-        chosen = app.push_screen(picker(await asyncio.to_thread(read)), wait_for_dismiss=True)
+        found = await asyncio.to_thread(read)
+        if isinstance(found, str):
+            return found
+        chosen = app.push_screen(picker(found), wait_for_dismiss=True)
     return await chosen
 
 

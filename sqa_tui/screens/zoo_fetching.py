@@ -12,7 +12,7 @@ from engine.zoo import Entry
 from sqa_tui.fetches import Fetches
 from sqa_tui.formatting import short_name
 from sqa_tui.messages import FetchMoved
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 from sqa_tui.screens.zoo_using import Take, Using, instead_of
 from sqa_tui.widgets.lines import Lines
 from sqa_tui.zoo_words import fetch_line
@@ -59,12 +59,15 @@ class Fetching(Using):
 
     async def _fetch_instead(self, entry: Entry, error: UserError) -> None:
         """Where a source has gone, offer what another one has."""
-        offered = [each for each in await asyncio.to_thread(instead_of, entry.stub, "model") if ":" not in each.value]
-        if not offered:
-            raise error
-        nothing = Choice("", "fetch nothing", error.message)
+
+        def read() -> list[Choice]:
+            offered = [each for each in instead_of(entry.stub, "model") if ":" not in each.value]
+            if not offered:
+                raise error
+            return [Choice("", "fetch nothing", error.message), *offered]
+
         title = f"{plain(short_name(entry.stub))} cannot be fetched"
-        name = await self.app.push_screen_wait(PickScreen(title, [nothing, *offered]))
+        name = await pick(self.app, read, lambda offered: PickScreen(title, offered))
         if name:
             await asyncio.to_thread(self.fetches.start, name)
 

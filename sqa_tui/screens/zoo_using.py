@@ -17,7 +17,7 @@ from engine.zoo.trio import trio
 from sqa_tui.formatting import short_name
 from sqa_tui.run_form import zoo_choices
 from sqa_tui.screens.base import BaseScreen
-from sqa_tui.screens.pick import Choice, PickScreen
+from sqa_tui.screens.pick import Choice, PickScreen, pick
 
 Take = Callable[[Mapping[str, str]], None]
 """Given the values of the form's fields that were chosen."""
@@ -82,31 +82,18 @@ class Using(BaseScreen[None]):
 
     async def pick_recipe(self, entry: Entry) -> str | None:
         """The entry's recipe as `--recipe` takes it; the user chooses where there are several."""
-        found = await asyncio.to_thread(recipes, entry.path) if entry.path is not None else {}
-        named = {_recipe_name(entry, name, path): name or "the default one" for name, path in found.items()}
-        if len(named) < 2:
-            return next(iter(named), entry.stub)
-        offered = [Choice(value, label, value) for value, label in named.items()]
-        return await self.app.push_screen_wait(PickScreen(f"recipe of {plain(short_name(entry.stub))}", offered))
+        title = f"recipe of {plain(short_name(entry.stub))}"
+        return await pick(self.app, lambda: recipes_of(entry), lambda offered: PickScreen(title, offered))
 
     async def _settle(self, name: str, role: Role) -> str | None:
         """The name to use: itself where it is here, else what the user says; None where they thought better of it."""
-        problem = await asyncio.to_thread(_problem, name, role)
-        if problem is None:
-            return name
-        offered = [Choice(name, f"keep {short_name(name)}", f"{problem}; the run waits for it")]
-        lacking = await asyncio.to_thread(missing, name, role)
-        if lacking is not None:
-            offered.insert(
-                0, Choice(FETCH, "fetch it now", f"from {lacking.source}; the run can start when it is here")
-            )
-        offered += await asyncio.to_thread(instead_of, name, role)
-        picker = PickScreen(f"{role}: {plain(short_name(name))} is not here", offered)
-        taken = await self.app.push_screen_wait(picker)
-        if taken == FETCH and lacking is not None:
+        title = f"{role}: {plain(short_name(name))} is not here"
+        taken = await pick(self.app, lambda: offered_for(name, role), lambda offered: PickScreen(title, offered))
+        if taken != FETCH:
+            return taken
+        if lacking := await asyncio.to_thread(missing, name, role):
             await asyncio.to_thread(self.app.fetches.start, lacking.name, lacking.part)
-            return name
-        return taken
+        return name
 
     def _deliver(self, fields: Mapping[str, str]) -> None:
         if self._take_fields is None:
@@ -129,6 +116,27 @@ def _problem(name: str, role: Role) -> str | None:
     except UserError as error:
         return plain(error.message)
     return None
+
+
+def recipes_of(entry: Entry) -> list[Choice] | str:
+    """The recipes of an entry as `--recipe` takes them, or the one there is. Reads the disk."""
+    found = recipes(entry.path) if entry.path is not None else {}
+    named = {_recipe_name(entry, name, path): name or "the default one" for name, path in found.items()}
+    if len(named) < 2:
+        return next(iter(named), entry.stub)
+    return [Choice(value, label, value) for value, label in named.items()]
+
+
+def offered_for(name: str, role: Role) -> list[Choice] | str:
+    """What can be done about something that is not here; its name where it is. Reads the disk."""
+    problem = _problem(name, role)
+    if problem is None:
+        return name
+    offered = [Choice(name, f"keep {short_name(name)}", f"{problem}; the run waits for it"), *instead_of(name, role)]
+    if lacking := missing(name, role):
+        note = f"from {lacking.source}; the run can start when it is here"
+        offered.insert(0, Choice(FETCH, "fetch it now", note))
+    return offered
 
 
 def instead_of(name: str, role: Role) -> list[Choice]:

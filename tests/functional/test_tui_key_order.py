@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
+import pytest
 from app_cases import until
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from engine.zoo import Missing, missing
+from engine.zoo.substitutes import Role
 from sqa_tui.app import SqaApp
+from sqa_tui.screens import zoo_using
 from sqa_tui.screens.help import HelpScreen
+from sqa_tui.screens.new_run import NewRunScreen
 from sqa_tui.screens.pick import Choice, PickScreen
 from sqa_tui.screens.recipe import RecipeScreen
 from sqa_tui.screens.runs import RunsScreen
@@ -23,14 +29,21 @@ modifiers:
   - !EpochRangeModifier {start_epoch: 0.0, end_epoch: eval(num_epochs)}
 """
 
+WRITTEN = {"slash": "/", "space": " "}
+
 
 def burst(app: SqaApp, *keys: str) -> None:
     for key in keys:
-        app.post_message(events.Key(key, "/" if key == "slash" else key if len(key) == 1 else None))
+        app.post_message(events.Key(key, WRITTEN.get(key, key if len(key) == 1 else None)))
 
 
 async def runs(pilot: Pilot[None]) -> None:
     await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+
+
+def chosen_stub(app: SqaApp) -> str:
+    entry = app.screen.chosen if isinstance(app.screen, ZooScreen) else None
+    return entry.stub if entry is not None else ""
 
 
 async def test_letters_do_not_overtake_bindings() -> None:
@@ -90,3 +103,28 @@ async def test_keys_wait_for_the_picker_that_they_are_meant_for(tmp_path: Path) 
         await until(pilot, lambda: isinstance(app.screen, RecipeScreen) and app.screen.reading)
         assert isinstance(app.screen, RecipeScreen)
         assert app.screen.document.source == str(tmp_path / "r.yaml")
+
+
+async def test_keys_wait_for_what_the_zoo_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = threading.Event()
+
+    def slowly(name: str, role: Role) -> Missing | None:
+        assert looked.wait(30)
+        return missing(name, role)
+
+    monkeypatch.setattr(zoo_using, "missing", slowly)
+    app = SqaApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await runs(pilot)
+        app.open_zoo()
+        await until(pilot, lambda: isinstance(app.screen, ZooScreen) and app.screen.chosen is not None)
+        burst(app, "slash", *"bert-large", "space", *"base-none", "enter")
+        await until(pilot, lambda: "bert-large" in chosen_stub(app))
+        stub = chosen_stub(app)
+        burst(app, "m", *"keep", "enter")
+        await until(pilot, lambda: len(app.key_order.waiting) == 5)
+        await pilot.pause()
+        looked.set()
+        await until(pilot, lambda: isinstance(app.screen, NewRunScreen) and app.screen.is_running)
+        assert isinstance(app.screen, NewRunScreen)
+        assert app.screen.choices.model == stub
