@@ -83,14 +83,20 @@ async def with_model(app: SqaApp, pilot: Pilot[None]) -> RecipeScreen:
     return screen
 
 
+async def with_findings(app: SqaApp, pilot: Pilot[None]) -> RecipeScreen:
+    """The screen when what the program says of the model is there."""
+    screen = await with_model(app, pilot)
+    await until(pilot, lambda: screen.model_findings)
+    return screen
+
+
 async def test_what_each_pattern_selects_is_listed_and_what_is_wrong_is_marked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(monkeypatch, answering(tmp_path))
     app = SqaApp()
     async with app.run_test(size=(160, 60)) as pilot:
-        screen = await with_model(app, pilot)
-        await until(pilot, lambda: screen.model_findings)
+        screen = await with_findings(app, pilot)
         await pilot.pause()
         text = pane_words(app, "problems")
         assert "zeros in 80.0 % of pruned and 20.0 % of all weights" in screen_text(app)
@@ -128,8 +134,7 @@ async def test_a_model_that_cannot_be_read_is_one_warning(tmp_path: Path, monkey
     use(monkeypatch, answering(tmp_path, ending="sys.stderr.write('error: no [b]model here\\n'); sys.exit(2)"))
     app = SqaApp()
     async with app.run_test(size=(80, 24)) as pilot:
-        screen = await with_model(app, pilot)
-        await until(pilot, lambda: screen.model_findings)
+        screen = await with_findings(app, pilot)
         assert [(finding.level, finding.text) for finding in screen.model_findings] == [("warning", "no [b]model here")]
 
 
@@ -139,8 +144,7 @@ async def test_errors_come_before_warnings_in_the_pane_and_on_a_line(
     use(monkeypatch, answering(tmp_path))
     app = SqaApp()
     async with app.run_test(size=(160, 60)) as pilot:
-        screen = await with_model(app, pilot)
-        await until(pilot, lambda: screen.model_findings)
+        screen = await with_findings(app, pilot)
         screen.model_findings = (*screen.model_findings, Shown("error", 9, 5, "matches nothing"))
         screen.show_findings()
         marked = screen.query_one(RecipeEditor).marked[8]

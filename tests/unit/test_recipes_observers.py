@@ -72,3 +72,15 @@ def test_what_is_wrong_is_said_at_its_place(fields: list[str], line: int, column
     (problem,) = caught.value.problems
     assert (problem.line, problem.column) == (line, column)
     assert said in str(problem)
+
+
+def test_contradictions_are_told_together() -> None:
+    settings = (
+        "{observer: minmaxobserver, averaging_constant: 0.1, qscheme: per_tensor_affine, symmetric: true, quant_min: 0}"
+    )
+    with pytest.raises(RecipeError) as caught:
+        parse_recipe(_recipe(f"weight_qconfig_kwargs: {settings}"))
+    said = [str(problem) for problem in caught.value.problems]
+    expected = ("both quant_min and quant_max", "does not average", "symmetric by one of qscheme and symmetric")
+    assert len(said) == len(expected)
+    assert all(any(words in line for line in said) for words in expected)

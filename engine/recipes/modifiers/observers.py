@@ -91,8 +91,11 @@ class ObserverSettings:
             with gathered.part(name):
                 _check_one(name, member)
         gathered.conclude()
-        _check_pairs(given)
-        self._check_meaning(observer_arguments(given))
+        with gathered.part():
+            _check_pairs(given)
+        with gathered.part():
+            self._check_meaning(observer_arguments(given))
+        gathered.conclude()
         return given
 
     def _check_meaning(self, found: dict[str, Any]) -> None:
@@ -127,11 +130,27 @@ def _check_pairs(given: Mapping[str, Any]) -> None:
     """What is right one by one but cannot be meant together."""
     observer = OBSERVERS.get(_bare(given["observer"])) if "observer" in given else None
     scheme = SCHEMES.get(_bare(given["qscheme"])) if "qscheme" in given else None
-    if ("quant_min" in given) != ("quant_max" in given):
-        raise BadValueError("needs both quant_min and quant_max, or neither")
-    if observer is not None and "averaging_constant" in observer and "averaging_constant" in given:
-        raise BadValueError("has an averaging_constant, but its observer does not average", at=("averaging_constant",))
-    if observer is not None and scheme is not None and observer.get("per_channel") != scheme.get("per_channel"):
-        raise BadValueError("names an observer of channels and a qscheme of whole tensors, or the reverse")
-    if scheme is not None and "symmetric" in given and Boolean().read(given["symmetric"]) != scheme["symmetric"]:
-        raise BadValueError("is symmetric by one of qscheme and symmetric, and not by the other", at=("symmetric",))
+    averages = observer is None or "averaging_constant" not in observer
+    channels_differ = observer and scheme and observer.get("per_channel") != scheme.get("per_channel")
+    symmetries = {scheme["symmetric"]} if scheme else set[Any]()
+    symmetries |= {Boolean().read(given["symmetric"])} if "symmetric" in given else set()
+    contradictions = [
+        (("quant_min" in given) != ("quant_max" in given), "needs both quant_min and quant_max, or neither", ()),
+        (
+            "averaging_constant" in given and not averages,
+            "has an averaging_constant, but its observer does not average",
+            ("averaging_constant",),
+        ),
+        (channels_differ, "names an observer of channels and a qscheme of whole tensors, or the reverse", ()),
+        (
+            len(symmetries) > 1,
+            "is symmetric by one of qscheme and symmetric, and not by the other",
+            ("symmetric",),
+        ),
+    ]
+    gathered = Gathered()
+    for holds, said, at in contradictions:
+        with gathered.part(*at):
+            if holds:
+                raise BadValueError(said)
+    gathered.conclude()
