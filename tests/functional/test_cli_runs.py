@@ -18,6 +18,8 @@ from engine.runs.evidence import assess
 from engine.runs.launch import create_run, kill_engine, start_engine
 from engine.runs.paths import RunDirectory
 from engine.runs.recorder import RunRecorder
+from sqa_tui.cli import main
+from sqa_tui.commands import steer
 
 ENGINE = """
 import sys, threading
@@ -227,3 +229,36 @@ def test_runs_are_found_from_anywhere(finished: RunDirectory, tmp_path: Path) ->
         capture_output=True, text=True, cwd=tmp_path, check=True,
     )  # fmt: skip
     assert finished.id in done.stdout
+
+
+KILLED = """
+import os, shutil, signal, sys
+from pathlib import Path
+from engine.runs.recorder import RunRecorder
+run = Path(sys.argv[1])
+recorder = RunRecorder(run, signals=False)
+recorder.emit("start", total_steps=10, steps_per_epoch=5, total_epochs=2.0)
+recorder.flush()
+recorder._state.flush()
+shutil.copy(run / "state.json", run / "old")
+if sys.argv[2]:
+    recorder.emit("checkpoint", step=8, epoch=1.6, path=sys.argv[2], reason="due")
+recorder.flush()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("checkpoint", "said"), [("/m/checkpoint-8", "goes on from /m/checkpoint-8"), (None, "anew")])
+def test_a_killed_run_goes_on_from_the_checkpoint_that_its_log_knows(
+    checkpoint: str | None, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its state is older than its log where the engine was killed between two writes of it."""
+    run = create_run(slug="killed", model="bert", model_path="bert")
+    engine = subprocess.run([sys.executable, "-c", KILLED, str(run.path), checkpoint or ""], check=False)
+    assert engine.returncode == -signal.SIGKILL
+    run.state_file.write_bytes((run.path / "old").read_bytes())
+    started: list[tuple[RunDirectory, list[str]]] = []
+    monkeypatch.setattr(steer, "start_again", lambda directory, flags: started.append((directory, flags)))
+    assert main(["resume", run.id]) == 0
+    assert started == [(run, [])]
+    assert said in capsys.readouterr().out
