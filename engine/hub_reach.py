@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.errors import plain
-
 _PATIENCE = 4.0
 """Seconds for a connection, and for an answer."""
+_CLIENTS = ("httpx", "httpx2")
 
 
 @contextmanager
@@ -30,7 +29,7 @@ def quick_where_unreachable(*names: str | None) -> Generator[bool]:
 
     switches: list[Any] = [huggingface_hub.constants, *filter(None, [_settings_of_datasets()])]
     before = [switch.HF_HUB_OFFLINE for switch in switches]
-    silent = not any(before) and not _answers(huggingface_hub)
+    silent = not any(before) and not hub_answers()
     try:
         if silent:
             for switch in switches:
@@ -46,18 +45,15 @@ def _settings_of_datasets() -> Any:
     return None if module is None else getattr(module, "config", None)
 
 
-def _answers(library: Any) -> bool:
+def hub_answers() -> bool:
+    """Whether the hub, or what `HF_ENDPOINT` names, answers anything now."""
+    import huggingface_hub
+
     try:
-        library.get_session().head(library.constants.ENDPOINT, timeout=_PATIENCE)
+        huggingface_hub.get_session().head(huggingface_hub.constants.ENDPOINT, timeout=_PATIENCE)
     except Exception as error:
-        if not hub_error(error):
+        # Errors of the system, and of the library's HTTP client, whose name changes.
+        if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in _CLIENTS:
             raise
         return False
     return True
-
-
-def hub_error(error: BaseException) -> str:
-    """What the hub, or the way to it, says in `error`; empty where that is about something else."""
-    module = type(error).__module__.partition(".")[0]
-    known = isinstance(error, OSError) or module in ("httpx", "httpx2", "huggingface_hub")
-    return plain(str(error) or type(error).__name__, 200) if known else ""

@@ -18,9 +18,9 @@ import huggingface_hub
 from transformers.trainer_utils import HubStrategy
 
 from engine.errors import UserError, plain
-from engine.hub_reach import hub_error
+from engine.hub_reach import hub_answers
 from engine.question_answering.artifacts import ORIGIN_FILE, SPARSIFICATION_FILE
-from engine.question_answering.failures import RunFailure
+from engine.question_answering.failures import RunFailure, StoppedError
 from engine.question_answering.step_batch import BATCH_FILE
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.runs.recorder import RunRecorder
@@ -31,6 +31,8 @@ _LEFT_OUT = ("_*", ".*", "checkpoint-*", "optimizer.*", "scheduler.*", "scaler.*
 """What of the output folder is not the model's; the arguments of the training may hold the token."""
 _STATE_OF_TRAINING = (*_LEFT_OUT, "rng_state*", "trainer_state.json", SPARSIFICATION_FILE, ORIGIN_FILE, BATCH_FILE)
 """What of a checkpoint is not the model's."""
+_LOOK_SECONDS = 0.5
+"""How often it is asked whether the run should stop while something is sent."""
 _HINT = "check the network, the token (`hf auth login`, or HF_TOKEN) and --hub_model_id"
 
 
@@ -68,18 +70,20 @@ class HubUploads:
         """Make the repository, if it is not there. Raises `UserError` where that fails and `must` be."""
         shutil.rmtree(self._output / UPLOADING, ignore_errors=True)  # of a process that was killed
         name = self.arguments.hub_model_id or self._output.absolute().name
-        token, private = self.arguments.hub_token, self.arguments.hub_private_repo
         try:
-            made = huggingface_hub.HfApi().create_repo(name, token=token, private=private, exist_ok=True)
+            self.repository = self._make(name)
         except Exception as error:
-            if not (said := hub_error(error)):
-                raise
-            message = f"--push_to_hub: no repository {plain(name)} on the hub: {said}"
+            message = f"--push_to_hub: no repository {plain(name)} on the hub: {_said(error)}"
             if must:
                 raise UserError(message, f"{_HINT}, or leave out --push_to_hub") from error
             self.recorder.emit("alert", level="warning", message=message, hint="tried again with the finished model")
-        else:
-            self.repository = made.repo_id
+
+    def _make(self, name: str) -> str:
+        # The library's requests have no time limit: nobody at home is found out first.
+        if not hub_answers():
+            raise ConnectionError(f"{huggingface_hub.constants.ENDPOINT} does not answer")
+        token, private = self.arguments.hub_token, self.arguments.hub_private_repo
+        return huggingface_hub.HfApi().create_repo(name, token=token, private=private, exist_ok=True).repo_id
 
     def send_checkpoint(self, checkpoint: Path, moment: str) -> None:
         """Begin to send a checkpoint, as --hub_strategy wants it; what became of those before it is told."""
@@ -89,51 +93,68 @@ class HubUploads:
         if self.repository is None or strategy is HubStrategy.END or busy:
             return
         folders = {HubStrategy.CHECKPOINT: "last-checkpoint", HubStrategy.ALL_CHECKPOINTS: checkpoint.name}
-        sending = _Sending(checkpoint.name, self._linked(checkpoint))
-        arguments = (sending, f"Training in progress, {moment}", folders.get(strategy))
-        sending.thread = threading.Thread(target=self._send, args=arguments, name="upload", daemon=True)
+        sending = _Sending(checkpoint.name, checkpoint.parent / UPLOADING / checkpoint.name)
         self._under_way.append(sending)
-        sending.thread.start()
+        try:
+            shutil.rmtree(sending.files, ignore_errors=True)
+            shutil.copytree(checkpoint, sending.files, copy_function=_link)
+        except OSError as error:
+            sending.error = error
+            return
+        self._begin(
+            sending, lambda: self._send(sending.files, f"Training in progress, {moment}", folders.get(strategy))
+        )
 
     def send_finished(self, write_card: Callable[[str], None]) -> None:
         """Send the output folder, after what is under way; `write_card` adds its README, given the repository.
 
-        Raises `UploadFailure` where that fails.
+        Raises `UploadFailure` where that fails, `StoppedError` where it is not waited for.
         """
         for sending in self._under_way:
-            if sending.thread is not None:
-                sending.thread.join()
+            self._wait(sending)
         self._tell()
-        try:
+        finished = _Sending("the model", self._output)
+
+        def send() -> None:
             if self.repository is None:
                 self.open(must=True)
             write_card(str(self.repository))
             self._upload(self._output, "End of training", ignored=_LEFT_OUT)
-        except UserError as error:
+
+        self._begin(finished, send)
+        self._wait(finished)
+        error = finished.error
+        if isinstance(error, UserError):
             raise UploadFailure(error.message, self._by_hand()) from error
-        except Exception as error:
-            if not (said := hub_error(error)):
-                raise
-            message = f"the model was not sent to {self.repository}: {said}"
-            raise UploadFailure(message, self._by_hand()) from error
+        if error is not None:
+            raise UploadFailure(
+                f"the model was not sent to {self.repository}: {_said(error)}", self._by_hand()
+            ) from error
+
+    def _begin(self, sending: _Sending, send: Callable[[], None]) -> None:
+        def work() -> None:
+            try:
+                send()
+            except BaseException as error:  # told by the main thread
+                sending.error = error
+
+        sending.thread = threading.Thread(target=work, name="upload", daemon=True)
+        sending.thread.start()
+
+    def _wait(self, sending: _Sending) -> None:
+        while sending.thread is not None and sending.thread.is_alive():
+            if self.recorder.stop_requested:
+                raise StoppedError(f"stopped while {sending.name} was being sent; {self._by_hand()}")
+            sending.thread.join(_LOOK_SECONDS)
 
     def _by_hand(self) -> str:
         name = self.repository or self.arguments.hub_model_id or self._output.absolute().name
         return f"the model is whole in {self._output}; `hf upload {name} {self._output}` sends it"
 
-    def _linked(self, checkpoint: Path) -> Path:
-        target = checkpoint.parent / UPLOADING / checkpoint.name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(checkpoint, target, copy_function=_link)
-        return target
-
-    def _send(self, sending: _Sending, message: str, folder: str | None) -> None:
-        try:
-            self._upload(sending.files, message, ignored=_STATE_OF_TRAINING)
-            if folder is not None:
-                self._upload(sending.files, f"{message}, checkpoint", folder=folder)
-        except BaseException as error:  # told by the main thread
-            sending.error = error
+    def _send(self, files: Path, message: str, folder: str | None) -> None:
+        self._upload(files, message, ignored=_STATE_OF_TRAINING)
+        if folder is not None:
+            self._upload(files, f"{message}, checkpoint", folder=folder)
 
     def _upload(
         self, files: Path, message: str, *, folder: str | None = None, ignored: tuple[str, ...] = ("training_args.bin",)
@@ -155,11 +176,14 @@ class HubUploads:
             shutil.rmtree(sending.files, ignore_errors=True)
             if sending.error is None:
                 continue
-            said = plain(str(sending.error) or type(sending.error).__name__, 200)
-            message = f"{sending.name} was not sent to {self.repository}: {said}"
+            message = f"{sending.name} was not sent to {self.repository}: {_said(sending.error)}"
             self.recorder.emit("alert", level="warning", message=message, hint="training goes on")
         with contextlib.suppress(OSError):
             (self._output / UPLOADING).rmdir()
+
+
+def _said(error: BaseException) -> str:
+    return plain(str(error) or type(error).__name__, 200)
 
 
 def _link(source: str, target: str) -> None:

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import huggingface_hub.constants
 import pytest
@@ -15,6 +16,7 @@ from engine.errors import UserError
 from engine.question_answering.hub_uploads import UPLOADING, UploadFailure
 from engine.question_answering.model_card import write_card
 from engine.runs.paths import RunDirectory
+from engine.runs.recorder import RunRecorder
 from engine.runs.spec import read_spec
 from tests.functional.test_question_answering_train import create, events, files, run_here, stop_when
 from tests.zoo_servers import HubServer
@@ -44,6 +46,18 @@ def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def output_of(directory: RunDirectory) -> Path:
     return Path(read_spec(directory).output_dir)
+
+
+def stop_while_sending(recorder: RunRecorder) -> None:
+    """Ask the run to stop when it begins to send the finished model."""
+    emit = recorder.emit
+
+    def watching(kind: str, **fields: Any) -> None:
+        emit(kind, **fields)
+        if fields.get("phase") == "upload" and fields.get("action") == "enter":
+            recorder.request_stop()
+
+    recorder.emit = watching  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def scores(output: Path) -> dict[str, float]:
@@ -102,7 +116,7 @@ def test_a_wrong_token_is_found_before_training(files: Path, hub: HubServer, mon
 def test_without_a_network_nothing_is_trained(files: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     unreachable(monkeypatch)
     directory = create(files, *FLAGS, recipe=False)
-    with pytest.raises(UserError, match="refused"):
+    with pytest.raises(UserError, match="does not answer"):
         run_here(directory)
     assert not events(directory, "start")
 
@@ -113,7 +127,7 @@ def test_a_run_goes_on_without_a_network(files: Path, hub: HubServer, monkeypatc
     run_here(directory, stop_when("metric", 1))
     with monkeypatch.context() as patch:
         unreachable(patch)
-        with pytest.raises(UploadFailure, match="refused"):
+        with pytest.raises(UploadFailure, match="does not answer"):
             run_here(directory)
     assert (output_of(directory) / "model.safetensors").is_file()
     assert events(directory, "exit")[-1]["error"]["hint"].startswith("the model is whole in ")
@@ -150,3 +164,13 @@ def test_a_card_that_somebody_wrote_is_left_as_it_is(files: Path, tmp_path: Path
     (tmp_path / "README.md").write_text("# ours")
     write_card(tmp_path, "small", spec, sparsity=0.9, quantized=True)
     assert (tmp_path / "README.md").read_text() == "# ours"
+
+
+def test_a_hub_that_falls_silent_does_not_hold_the_run(files: Path, hub: HubServer) -> None:
+    hub.faults.silent.add("/preupload/main")
+    directory = create(files, *FLAGS, "--hub_strategy", "end", recipe=False)
+    run_here(directory, stop_while_sending)
+    assert (output_of(directory) / "model.safetensors").is_file()
+    (end,) = events(directory, "exit")
+    assert end["outcome"] == "stopped"
+    assert end["reason"].startswith("stopped while the model was being sent; the model is whole in ")
