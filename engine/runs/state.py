@@ -19,7 +19,7 @@ from engine.runs.paths import RunDirectory
 LOSS_POINTS = 64
 _WORDS = ("nan", "inf", "-inf")
 _SECONDS_BETWEEN_WRITES = 1.0
-_INTERRUPTIONS = frozenset(("queue", "pause", "sample", "evaluate", "checkpoint", "export"))
+_INTERRUPTIONS = frozenset(("queue", "pause", "sample", "evaluate", "checkpoint", "export", "upload"))
 
 
 class RunState(msgspec.Struct, kw_only=True):
