@@ -11,6 +11,7 @@ from sqa_tui.widgets.lines import Line, Piece
 
 SIGNS = {
     "ready": ("✓", "state-finished"),
+    "unasked": ("·", "muted"),
     "empty": ("○", "muted"),
     "offline": ("–", "state-stalled"),
     "unavailable": ("–", "muted"),
@@ -25,7 +26,7 @@ SourceState = tuple[str, str, State]
 def source_line(states: Sequence[SourceState]) -> Line:
     """All sources in one line, with the reason of the first one that is not ready."""
     pieces = [Piece(f"{SIGNS[state.word][0]} {name}  ", SIGNS[state.word][1]) for name, _, state in states]
-    wrong = next(((name, state) for name, _, state in states if state.word not in ("ready", "empty")), None)
+    wrong = next(((name, state) for name, _, state in states if not state.usable and state.word != "empty"), None)
     if wrong is not None:
         pieces.append(Piece(plain(f"{wrong[0]} {wrong[1].word}: {wrong[1].reason}"), "muted"))
     return tuple(pieces)

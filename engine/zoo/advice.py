@@ -79,7 +79,7 @@ def _how_to_get(name: str) -> list[str]:
         return [f"fetch it: sqa-tui zoo fetch {_shown(name)} (a run does so by itself)"]
     if is_demo_recipe(name):
         return [f"make its model: {shlex.join(train_command(name))}"]
-    if SparseZooSource().state().word == "ready":
+    if SparseZooSource().state().usable:
         return [f"fetch it: sqa-tui zoo fetch {name}"]
     place = own_root() / parse_stub(name).identity
     return [

@@ -83,7 +83,7 @@ def show(text: str, *, online: bool = False) -> Card:
     """
     name = read_name(text)
     entry = find_entry(name)
-    if entry is None and is_stub(name) and SparseZooSource().state().word != "ready":
+    if entry is None and is_stub(name) and not SparseZooSource().state().usable:
         raise unknown(read_stub(name))
     if entry is None and is_path(name):
         raise _nothing_at(Path(name).expanduser())
@@ -146,7 +146,7 @@ def _notes(fact: Fact) -> tuple[str, ...]:
 def _listed(name: str) -> tuple[ZooFile, ...]:
     source = source_of("sparsezoo" if is_stub(name) else "hub")
     state = source.state()
-    if state.word != "ready":
+    if not state.usable:
         raise UserError(f"nobody can be asked for the files of {plain(name)}: {state.reason}", "leave --online out")
     return source.files(name).files
 

@@ -56,7 +56,7 @@ def choose_source(name: str, source: str | None = None) -> Source:
     state = chosen.state()
     if not chosen.can_fetch:
         raise UserError(f"nothing is fetched from the source {chosen.name}", "`sqa-tui zoo sources` shows which can")
-    if state.word != "ready":
+    if not state.usable:
         raise UserError(f"{plain(name)} cannot be fetched from {chosen.title}: {state.reason}", _instead(name))
     return chosen
 

@@ -34,12 +34,13 @@ class HubSource:
         if variable := offline_variable():
             return State("offline", f"{variable} forbids the network: only what its cache has")
         endpoint = os.environ.get("HF_ENDPOINT")
-        return State("ready", f"at {endpoint}" if endpoint else "huggingface.co; asked when it is needed")
+        place = f"at {endpoint}" if endpoint else "huggingface.co"
+        return State("unasked", f"{place}; asked when it is needed")
 
     def probe(self) -> State:
         """Whether it answers."""
         state = self.state()
-        if state.word != "ready":
+        if not state.usable:
             return state
         try:
             said = self._call({"op": "probe"})

@@ -43,13 +43,13 @@ def missing(text: str, role: Role) -> Missing | None:
     if role == "recipe" or text in NO_TEACHER or not is_hub_name(text) or _looks_like_path(text):
         return None
     hub = HubSource()
-    if Path(text).exists() or hub.state().word != "ready" or hub.folder(text) is not None:
+    if Path(text).exists() or not hub.state().usable or hub.folder(text) is not None:
         return None
     return Missing(name=text, part="model", source="hub")
 
 
 def _missing_stub(stub: Stub, role: Role) -> Missing | None:
-    if SparseZooSource().state().word != "ready" or is_demo_recipe(stub.bare) or _is_here(stub, role):
+    if not SparseZooSource().state().usable or is_demo_recipe(stub.bare) or _is_here(stub, role):
         return None
     if role == "recipe":
         return Missing(name=str(stub), part="recipe", source="sparsezoo")
@@ -145,7 +145,7 @@ def _cannot_be_had(stub: Stub, role: Role) -> UserError:
     """The error for a stub without files here: fetch it, take a substitute, or put its folder in place."""
     entry = find_entry(stub.bare)
     what = "recipe" if role == "recipe" else "model"
-    if SparseZooSource().state().word == "ready":
+    if SparseZooSource().state().usable:
         part = " --part recipe" if role == "recipe" else ""
         return UserError(f"the {what} {stub.bare} is not on this machine", f"fetch it: sqa-tui zoo fetch {stub}{part}")
     if entry is None:

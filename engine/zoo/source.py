@@ -11,7 +11,7 @@ import msgspec
 from engine.errors import UserError
 from engine.zoo.entry import Entry
 
-StateWord = Literal["ready", "empty", "offline", "unavailable", "unreachable"]
+StateWord = Literal["ready", "unasked", "empty", "offline", "unavailable", "unreachable"]
 Part = Literal["model", "recipe", "deployment", "all"]
 """What to fetch of an entry: ``recipe`` is recipes and card, ``model`` the training files with them, ``deployment`` the
 exported model with the card."""
@@ -24,6 +24,11 @@ class State(NamedTuple):
 
     word: StateWord
     reason: str
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be asked: a source on a network that nobody has asked yet can, too."""
+        return self.word in ("ready", "unasked")
 
 
 class ZooFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -134,7 +134,7 @@ def search_all(words: str, source: str | None = None, limit: int = 50) -> Found:
 
 def _asked(source: Source, words: str, limit: int) -> list[Entry]:
     state = source.state()
-    if state.word not in ("ready", "empty"):
+    if not state.usable and state.word != "empty":
         raise UserError(state.reason)
     return source.search(words, limit)
 

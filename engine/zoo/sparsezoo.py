@@ -45,12 +45,12 @@ class SparseZooSource:
             return State(
                 "unavailable", f"the public service ended in June 2025; set {URL_VARIABLE} to a server of yours"
             )
-        return State("ready", f"at {url}; asked when it is needed")
+        return State("unasked", f"at {url}; asked when it is needed")
 
     def probe(self) -> State:
         """Whether the server answers in SparseZoo's protocol."""
         state = self.state()
-        if state.word != "ready":
+        if not state.usable:
             return state
         try:
             found: list[str] = self._call({"op": "search", "tasks": _TASKS[:1]})
@@ -96,7 +96,7 @@ class SparseZooSource:
 
     def _check_ready(self) -> None:
         state = self.state()
-        if state.word != "ready":
+        if not state.usable:
             raise UserError(f"there is no SparseZoo server to ask: {state.reason}", "`sqa-tui zoo sources` shows more")
 
 

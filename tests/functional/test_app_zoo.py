@@ -419,7 +419,7 @@ async def test_what_a_source_answered_is_said_until_it_is_asked_again(hub: HubSe
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(app, pilot)
         line = app.screen.query_one("#sources", Lines)
-        assert "✓ hub" in line.text
+        assert "· hub" in line.text
         hub.faults.status["/api/models"] = 403
         await pilot.press("h")
         await until(pilot, lambda: "✗ hub" in line.text, tries=1500)
