@@ -25,6 +25,15 @@ class UserError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
+class RunFailure(Exception):  # noqa: N818 - the field's word; it ends up in the run's exit event
+    """The run cannot go on, and not because of what the user wrote; `hint` says what to change."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
 def plain(text: str, limit: int = 2000) -> str:
     """Foreign text made safe for a terminal: one line, no control characters or escape codes, at most `limit` long."""
     spaced = " ".join(text.split())
@@ -38,14 +47,17 @@ def plain(text: str, limit: int = 2000) -> str:
 def run_program(program: Callable[[], int | None]) -> int:
     """Run `program` and turn what it raises into an exit code and at most one line on stderr.
 
-    Returns 2 for a `UserError`, 130 for an interrupt and 1 for anything else; the traceback of the last is shown only
-    where ``SQA_TRACEBACK=1`` asks for it.
+    Returns 2 for a `UserError`, 1 for a `RunFailure`, 130 for an interrupt and 1 for anything else; the traceback of
+    the last is shown only where ``SQA_TRACEBACK=1`` asks for it.
     """
     try:
         return program() or 0
     except UserError as error:
         print(f"error: {plain(str(error))}", file=sys.stderr)
         return EXIT_USAGE
+    except RunFailure as failure:
+        print(f"error: {plain(f'{failure.message} ({failure.hint})')}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -18,8 +18,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
 from torch.distributed.elastic.rendezvous import RendezvousParameters
 from torch.distributed.elastic.rendezvous import registry as rendezvous
 
-from engine.errors import UserError
-from engine.question_answering.failures import RunFailure
+from engine.errors import RunFailure, UserError
 from engine.question_answering.process_layout import LAST_FAILURE, LOST_OTHERS, ProcessLayout
 from engine.runs.identity import ProcessIdentity, read_identity_file
 from engine.runs.outcome import Outcome, read_outcome

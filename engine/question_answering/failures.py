@@ -12,7 +12,7 @@ from collections.abc import Generator
 import torch
 from safetensors import SafetensorError
 
-from engine.errors import plain
+from engine.errors import RunFailure, plain
 from engine.runs.recorder import RunRecorder
 from engine.runs.signals import children_unheard
 
@@ -20,15 +20,6 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CUT_OFF = re.compile(r"PytorchStreamWriter failed|file write failed|unexpected pos")
 _LOADER = "torch.utils.data.dataloader"
 _WORKER_DIED = re.compile(r"DataLoader worker .*(killed|exited)")
-
-
-class RunFailure(Exception):  # noqa: N818 - the field's word; it ends up in the run's exit event
-    """The run cannot go on, and not because of what the user wrote; `hint` says what to change."""
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
 
 
 class TrainingFailure(RunFailure):
@@ -52,14 +43,14 @@ def in_words(recorder: RunRecorder) -> Generator[None]:
         recorder.finish("stopped", str(stop))
     except RunFailure as failure:
         with children_unheard():
-            _finish(recorder, failure)
+            recorder.fail(failure)
         raise
     except Exception as error:
         with children_unheard():
             failure = _known(error)
             if failure is None:
                 raise
-            _finish(recorder, failure)
+            recorder.fail(failure)
         raise failure from error
 
 
@@ -101,16 +92,6 @@ def full_disk(error: Exception) -> str:
         return os.strerror(int(code[1])) if code and int(code[1]) in _NO_ROOM else ""
     # torch's writer of archives does not say why; there is no other reason for a file that was opened.
     return "the disk takes no more" if isinstance(error, RuntimeError) and _CUT_OFF.search(text) else ""
-
-
-def _finish(recorder: RunRecorder, failure: RunFailure) -> None:
-    facts = {
-        "type": type(failure).__name__,
-        "message": plain(failure.message),
-        "hint": plain(failure.hint),
-        "usage": False,
-    }
-    recorder.finish("failed", plain(failure.message), error=facts)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -15,21 +15,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import huggingface_hub
+from huggingface_hub.errors import HfHubHTTPError
 from transformers.trainer_utils import HubStrategy
 
-from engine.errors import UserError, plain
+from engine.errors import RunFailure, UserError, plain
 from engine.hub_reach import hub_answers
 from engine.question_answering.artifacts import ORIGIN_FILE, SPARSIFICATION_FILE
-from engine.question_answering.failures import RunFailure, StoppedError
+from engine.question_answering.failures import StoppedError
 from engine.question_answering.step_batch import BATCH_FILE
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.runs.recorder import RunRecorder
 
 UPLOADING = ".uploading"
 """Where a checkpoint's files wait in the output folder, as links, while they are sent: the checkpoint may go."""
-_LEFT_OUT = ("_*", ".*", "checkpoint-*", "optimizer.*", "scheduler.*", "scaler.*", "training_args.bin")
-"""What of the output folder is not the model's; the arguments of the training may hold the token."""
-_STATE_OF_TRAINING = (*_LEFT_OUT, "rng_state*", "trainer_state.json", SPARSIFICATION_FILE, ORIGIN_FILE, BATCH_FILE)
+_PRIVATE = ("training_args.bin", ORIGIN_FILE)
+"""Never sent: they tell of the folders of this machine."""
+_LEFT_OUT = ("_*", ".*", "checkpoint-*", "optimizer.*", "scheduler.*", "scaler.*", *_PRIVATE)
+"""What of the output folder is not the model's."""
+_STATE_OF_TRAINING = (*_LEFT_OUT, "rng_state*", "trainer_state.json", SPARSIFICATION_FILE, BATCH_FILE)
 """What of a checkpoint is not the model's."""
 _LOOK_SECONDS = 0.5
 """How often it is asked whether the run should stop while something is sent."""
@@ -57,6 +60,8 @@ class HubUploads:
     """
 
     def __init__(self, arguments: TrainingArguments, recorder: RunRecorder) -> None:
+        # The arguments are saved with every checkpoint: the token does not stay in them.
+        self._token, arguments.hub_token = arguments.hub_token, None
         self.arguments = arguments
         self.recorder = recorder
         self.repository: str | None = None
@@ -82,8 +87,8 @@ class HubUploads:
         # The library's requests have no time limit: nobody at home is found out first.
         if not hub_answers():
             raise ConnectionError(f"{huggingface_hub.constants.ENDPOINT} does not answer")
-        token, private = self.arguments.hub_token, self.arguments.hub_private_repo
-        return huggingface_hub.HfApi().create_repo(name, token=token, private=private, exist_ok=True).repo_id
+        private = self.arguments.hub_private_repo
+        return huggingface_hub.HfApi().create_repo(name, token=self._token, private=private, exist_ok=True).repo_id
 
     def send_checkpoint(self, checkpoint: Path, moment: str) -> None:
         """Begin to send a checkpoint, as --hub_strategy wants it; what became of those before it is told."""
@@ -125,11 +130,9 @@ class HubUploads:
         self._wait(finished)
         error = finished.error
         if isinstance(error, UserError):
-            raise UploadFailure(error.message, self._by_hand()) from error
+            raise UploadFailure(error.message, self._later) from error
         if error is not None:
-            raise UploadFailure(
-                f"the model was not sent to {self.repository}: {_said(error)}", self._by_hand()
-            ) from error
+            raise UploadFailure(f"the model was not sent to {self.repository}: {_said(error)}", self._later) from error
 
     def _begin(self, sending: _Sending, send: Callable[[], None]) -> None:
         def work() -> None:
@@ -144,12 +147,12 @@ class HubUploads:
     def _wait(self, sending: _Sending) -> None:
         while sending.thread is not None and sending.thread.is_alive():
             if self.recorder.stop_requested:
-                raise StoppedError(f"stopped while {sending.name} was being sent; {self._by_hand()}")
+                raise StoppedError(f"stopped while {sending.name} was being sent; {self._later}")
             sending.thread.join(_LOOK_SECONDS)
 
-    def _by_hand(self) -> str:
-        name = self.repository or self.arguments.hub_model_id or self._output.absolute().name
-        return f"the model is whole in {self._output}; `hf upload {name} {self._output}` sends it"
+    @property
+    def _later(self) -> str:
+        return f"the model is whole in {self._output}; `sqa-tui resume {self.recorder.directory.id}` sends it"
 
     def _send(self, files: Path, message: str, folder: str | None) -> None:
         self._upload(files, message, ignored=_STATE_OF_TRAINING)
@@ -157,14 +160,14 @@ class HubUploads:
             self._upload(files, f"{message}, checkpoint", folder=folder)
 
     def _upload(
-        self, files: Path, message: str, *, folder: str | None = None, ignored: tuple[str, ...] = ("training_args.bin",)
+        self, files: Path, message: str, *, folder: str | None = None, ignored: tuple[str, ...] = _PRIVATE
     ) -> None:
         huggingface_hub.HfApi().upload_folder(
             repo_id=str(self.repository),
             folder_path=files,
             path_in_repo=folder,
             commit_message=message,
-            token=self.arguments.hub_token,
+            token=self._token,
             revision=self.arguments.hub_revision,
             ignore_patterns=list(ignored),
         )
@@ -183,6 +186,12 @@ class HubUploads:
 
 
 def _said(error: BaseException) -> str:
+    """What went wrong, without addresses of requests and pages to read."""
+    if isinstance(error, HfHubHTTPError) and error.response is not None:
+        status = error.response.status_code
+        known = {401: "the token is missing or not valid", 403: "the token may not write there"}.get(status)
+        said = plain(error.server_message or "", 120)
+        return f"{known or 'refused'} ({status}{f': {said}' if said else ''})"
     return plain(str(error) or type(error).__name__, 200)
 
 

@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.question_answering.fit_checks import check_fits
 from engine.question_answering.flag_checks import check_flags
 from engine.question_answering.flags import parse_light, to_argv
+from engine.question_answering.hub import check_uploads
 from engine.question_answering.model_checks import check_model, check_teacher
 from engine.question_answering.problem import Problem
 from engine.question_answering.process_layout import check_processes
@@ -25,6 +26,9 @@ from engine.zoo import resolve_model, resolve_teacher
 __all__ = ["Problem", "build_spec", "check_run", "parse_light"]
 
 _DATA = ("dataset_name", "dataset_config_name", "train_file", "validation_file", "test_file")
+
+_SECRETS = ("hub_token", "push_to_hub_token")
+"""What a run's command does not show."""
 
 
 def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
@@ -44,6 +48,7 @@ def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
         *check_teacher(arguments, recipe, model),
         *check_data(arguments, recipe),
         *check_output(arguments, model),
+        *check_uploads(arguments),
         *check_processes(arguments),
     ]
 
@@ -70,7 +75,7 @@ def build_spec(argv: Sequence[str]) -> RunSpec:
         arguments=dict(given),
         output_dir=str(Path(output).expanduser().absolute()) if output else "",
         export=bool(given.get("export", False)),
-        command=["train", *to_argv(given)],
+        command=["train", *to_argv({**given, **{name: "…" for name in _SECRETS if given.get(name)}})],
     )
 
 

@@ -161,6 +161,7 @@ def _uploads(training: TrainingArguments, recorder: RunRecorder, *, must: bool) 
     Raises `UserError` where the hub can't be reached and `must` be: before training, not after it.
     """
     if not training.push_to_hub:
+        training.hub_token = None  # nothing needs it, and the arguments are saved
         return None
     training.push_to_hub = False  # the Trainer's own way; see hub_uploads
     uploads = HubUploads(training, recorder)

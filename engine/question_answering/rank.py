@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import UserError
+from engine.errors import RunFailure, UserError
 from engine.orphans import die_with
 from engine.runs.outcome import read_outcome
 from engine.runs.paths import RunDirectory
@@ -67,7 +67,6 @@ def _take_part(directory: RunDirectory, rank: int) -> None:
 
 
 def _exit_code(directory: RunDirectory, error: Exception) -> int:
-    from engine.question_answering.failures import RunFailure
     from engine.question_answering.process_layout import LOST_OTHERS
     from engine.sparsify.ranks import RankError
 

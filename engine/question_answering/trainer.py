@@ -203,7 +203,7 @@ class QuestionAnsweringTrainer(Trainer):
         step = self.state.global_step
         place: dict[str, Any] = {
             "step": step,
-            "epoch": epoch_at(step, self.steps_per_epoch) if self.train_dataset else None,
+            "epoch": epoch_at(step, self.steps_per_epoch) if self.train_dataset else self.state.epoch or None,
         }
         scores = self._scores_or_stop(place)
         metrics = {f"{metric_key_prefix}_{name}": value for name, value in scores.items()}
@@ -236,7 +236,8 @@ class QuestionAnsweringTrainer(Trainer):
         known: dict[str, Any] = {name: scores[name] for name in ("exact_match", "f1")}
         if self.teacher_f1 is not None:
             known["teacher_f1"] = self.teacher_f1
-            known["recovery"] = scores["f1"] / self.teacher_f1 if self.teacher_f1 else 0.0
+            if self.teacher_f1:
+                known["recovery"] = scores["f1"] / self.teacher_f1
         if self.dense_f1 is not None:
             known["dense_f1"] = self.dense_f1
         self.recorder.emit("eval", **place, **known, samples=samples, seconds=seconds, durable=True)

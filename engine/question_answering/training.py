@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import shutil
 from collections.abc import Generator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
+from transformers import TrainerState
+from transformers.trainer import TRAINER_STATE_NAME
 
 from engine.errors import UserError
 from engine.question_answering.artifacts import LOCK_FILE
@@ -27,11 +31,14 @@ from engine.question_answering.trackers import require_trackers
 from engine.question_answering.training_arguments import EngineArguments, engine_arguments
 from engine.recipes import Recipe
 from engine.recipes.phases import phases
+from engine.runs.evidence import examine
 from engine.runs.lock import EngineLock, LockBusyError
+from engine.runs.paths import RunDirectory
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
 from engine.sparsify.agreement import check_zeros
 from engine.sparsify.parameters import prunable_parameters
+from engine.sparsify.quantization.names import is_quantization_state
 from engine.sparsify.ranks import ranks
 from engine.zoo.demo.publish import TEACHER, is_demo_recipe, publish
 
@@ -86,8 +93,9 @@ def _held(output: Path) -> Generator[None]:
 
 def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again: bool) -> None:
     say = Announcer(recorder)
+    trained = again and ranks().from_first(lambda: _is_trained(spec, recorder.directory), UserError)
     with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
-        prepared = prepare(spec, arguments, recorder, say, again)
+        prepared = (_prepare_trained if trained else prepare)(spec, arguments, recorder, say, again)
     if arguments.data.one_shot:
         _check_calibration(prepared)
     _evaluate_teacher(prepared)
@@ -98,6 +106,26 @@ def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again
     if ranks().share(recorder.stop_requested) or not ranks().leads:
         return
     _finish(prepared)
+
+
+def _is_trained(spec: RunSpec, directory: RunDirectory) -> bool:
+    """Whether a run that goes on has its finished model already: an export or an upload after it failed."""
+    _, last = examine(directory)
+    return last.checkpoint_path == spec.output_dir and (Path(spec.output_dir) / "config.json").is_file()
+
+
+def _prepare_trained(
+    spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer, again: bool
+) -> PreparedRun:
+    """`prepare` for a run whose finished model is there: nothing is trained or applied any more."""
+    say(f"{spec.output_dir} is trained: the run goes on with what comes after that", level="info")
+    arguments.training.do_train = arguments.data.one_shot = False
+    of_model = msgspec.structs.replace(spec, model_path=spec.output_dir, recipe=None)
+    prepared = dataclasses.replace(prepare(of_model, arguments, recorder, say, again), spec=spec)
+    state = Path(spec.output_dir) / TRAINER_STATE_NAME
+    if state.is_file():
+        prepared.trainer.state = TrainerState.load_from_json(str(state))
+    return prepared
 
 
 def _finish(prepared: PreparedRun) -> None:
@@ -190,7 +218,7 @@ def _one_shot(prepared: PreparedRun) -> None:
         optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
         manager.prepare(trainer.network, math.inf)
         given = prepared.callbacks.recipe.context
-        context = replace(given, teacher="disable", one_shot=True)
+        context = dataclasses.replace(given, teacher="disable", one_shot=True)
         manager.initialize(trainer.network, optimizer, context)
         manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
         manager.finalize()
@@ -266,10 +294,13 @@ def _upload(prepared: PreparedRun) -> None:
         return
 
     sparsity, _ = trainer.manager.sparsity()
+    if sparsity is None:  # of a model that was trained before the run went on
+        sparsity = examine(prepared.recorder.directory)[1].sparsity
+    quantized = any(map(is_quantization_state, trainer.network.state_dict()))
 
     def card(repository: str) -> None:
         name, output = repository.rpartition("/")[2], Path(prepared.spec.output_dir)
-        write_card(output, name, prepared.spec, sparsity=sparsity, quantized=trainer.manager.quantizes)
+        write_card(output, name, prepared.spec, sparsity=sparsity, quantized=quantized)
 
     with prepared.recorder.phase("upload", "sending the model to the Hugging Face hub", promise=_UPLOAD_PROMISE):
         trainer.uploads.send_finished(card)

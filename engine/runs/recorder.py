@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from engine.errors import UserError, plain
+from engine.errors import RunFailure, UserError, plain
 from engine.runs.control import ControlInbox, ControlRequest
 from engine.runs.encoding import Event
 from engine.runs.events import EventWriter
@@ -182,11 +182,11 @@ class RunRecorder:
 
     def fail(self, error: BaseException) -> None:
         """`finish` with the outcome `failed` and `error` in words a user can act on."""
-        usage = isinstance(error, UserError)
-        message = error.message if isinstance(error, UserError) else str(error)
-        hint = error.hint if isinstance(error, UserError) else "the traceback is at the end of console.log"
-        facts = {"type": type(error).__name__, "message": plain(message), "hint": plain(hint), "usage": usage}
-        reason = plain(message) if usage else f"{type(error).__name__}: {plain(message)}"
+        kind, usage = type(error).__name__, isinstance(error, UserError)
+        message, hint, reason = str(error), "the traceback is at the end of console.log", f"{kind}: {plain(str(error))}"
+        if isinstance(error, (UserError, RunFailure)):
+            message, hint, reason = error.message, error.hint, plain(error.message)
+        facts = {"type": kind, "message": plain(message), "hint": plain(hint), "usage": usage}
         self.finish("failed", reason, error=facts)
 
     def close(self) -> None:
@@ -223,7 +223,7 @@ class RunRecorder:
         if isinstance(error, KeyboardInterrupt):
             self.finish("stopped", "interrupted")
         elif error is not None and not (isinstance(error, SystemExit) and not error.code):
-            if not isinstance(error, (UserError, SystemExit)):
+            if not isinstance(error, (UserError, RunFailure, SystemExit)):
                 with contextlib.suppress(OSError):  # a console that is gone or full must not hide how the run ended
                     traceback.print_exception(error, file=sys.stderr)
             self.fail(error)

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.text import Text
 
 from engine.errors import EXIT_FAILED, UserError, plain
-from engine.runs.evidence import assess
+from engine.runs.evidence import assess, examine
 from engine.runs.paths import RunDirectory, find_run, run_directories
 from engine.runs.reader import Event, EventReader
 from engine.runs.spec import read_spec
@@ -195,7 +195,9 @@ def _print(event: Event, screen: Console, bar: Bar, as_json: bool, quiet_failure
 def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = False, kept: bool = True) -> int:
     """Say how a run ended and turn that into an exit code; `kept`: there will be a run whose log can be read."""
     if event is None:
-        print(f"error: {directory.id}: {assess(directory).reason} (sqa-tui log {directory.id})", file=sys.stderr)
+        found, last = examine(directory)
+        left = f"sqa-tui resume {directory.id} goes on from {last.checkpoint_path or 'the beginning'}"
+        print(f"error: {directory.id} was {found.state}: {found.reason} ({left})", file=sys.stderr)
         return EXIT_FAILED
     outcome = event.get("outcome")
     if outcome == "failed":
@@ -217,6 +219,8 @@ def _what_is_left(directory: RunDirectory, *, finished: bool) -> str:
     state = read_state(directory)
     if state is None or state.checkpoint_path is None:
         return ", without a checkpoint"
+    if state.checkpoint_path == read_spec(directory).output_dir:
+        return f", model in {state.checkpoint_path}; sqa-tui resume {directory.id} does what is left"
     return f", checkpoint {state.checkpoint_path}; sqa-tui resume {directory.id} goes on from it"
 
 

@@ -10,6 +10,7 @@ from engine.runs.evidence import assess, examine
 from engine.runs.identity import read_identity
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory, find_run
+from engine.runs.spec import read_spec
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.launching import start_again
 from sqa_tui.states import ACTIVE
@@ -74,8 +75,15 @@ def resume(run: str, nproc_per_node: int | None, as_json: bool) -> None:
         _answer(directory, "goes on", as_json)
     else:
         start_again(directory, ["--nproc_per_node", str(nproc_per_node)] if nproc_per_node else [])
-        where = last.checkpoint_path
-        _answer(directory, f"goes on from {where}" if where else "starts anew: it has no checkpoint", as_json)
+        _answer(directory, _where(last.checkpoint_path, read_spec(directory).output_dir), as_json)
+
+
+def _where(checkpoint: str | None, output: str) -> str:
+    if checkpoint is None:
+        return "starts anew: it has no checkpoint"
+    if checkpoint == output:
+        return "goes on after its training, which is done"
+    return f"goes on from {checkpoint}"
 
 
 @click.command()

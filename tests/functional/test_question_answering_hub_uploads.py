@@ -13,6 +13,8 @@ import pytest
 from huggingface_hub import ModelCard
 
 from engine.errors import UserError
+from engine.question_answering.flags import parse_light
+from engine.question_answering.hub import check_uploads
 from engine.question_answering.hub_uploads import UPLOADING, UploadFailure
 from engine.question_answering.model_card import write_card
 from engine.runs.paths import RunDirectory
@@ -105,7 +107,9 @@ def test_the_name_of_the_output_folder_is_the_repository_s(files: Path, hub: Hub
 def test_a_wrong_token_is_found_before_training(files: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     directory = create(files, *FLAGS, recipe=False)
-    with pytest.raises(UserError, match=rf"no repository {NAME} on the hub: .*401"):
+    with pytest.raises(
+        UserError, match=rf"no repository {NAME} on the hub: the token is missing or not valid \(401: Invalid"
+    ):
         run_here(directory)
     (end,) = events(directory, "exit")
     assert "hf auth login" in end["error"]["hint"]
@@ -148,12 +152,70 @@ def test_a_checkpoint_that_is_not_sent_costs_nothing(files: Path, hub: HubServer
 def test_a_finished_model_that_is_not_sent_is_whole_on_the_disk(files: Path, hub: HubServer) -> None:
     hub.faults.status["/commit/main"] = 403
     directory = create(files, *FLAGS, "--hub_strategy", "end", recipe=False)
-    with pytest.raises(UploadFailure, match=r"the model was not sent to anna/small-and-fast: .*403"):
+    with pytest.raises(
+        UploadFailure, match=r"the model was not sent to anna/small-and-fast: the token may not write there \(403"
+    ):
         run_here(directory)
     assert (output_of(directory) / "model.safetensors").is_file()
     (end,) = events(directory, "exit")
     assert end["error"]["usage"] is False
-    assert f"`hf upload {NAME} " in end["error"]["hint"]
+    assert f"`sqa-tui resume {directory.id}` sends it" in end["error"]["hint"]
+
+
+def test_a_run_that_is_trained_only_sends_when_it_goes_on(files: Path, hub: HubServer) -> None:
+    hub.refused_title = "End of training"
+    directory = create(files, *FLAGS[:4], "--save_strategy", "no", "--num_train_epochs", "2")
+    with pytest.raises(UploadFailure):
+        run_here(directory)
+    before = (output_of(directory) / "model.safetensors").read_bytes()
+    steps = [event["step"] for event in events(directory, "metric")]
+    hub.refused_title = None
+    run_here(directory)
+    assert [event["step"] for event in events(directory, "metric")] == steps
+    assert (output_of(directory) / "model.safetensors").read_bytes() == before
+    assert hub.models[NAME].files["model.safetensors"] == before
+    zeros = events(directory, "metric")[-1]["sparsity"]
+    assert (
+        f"| zeros among the pruned parameters | {100 * zeros:.1f} % |" in hub.models[NAME].files["README.md"].decode()
+    )
+    first, second = events(directory, "eval")[-2:]
+    same = ("f1", "exact_match", "step", "epoch")
+    assert [first[name] for name in same] == [second[name] for name in same]
+    assert events(directory, "exit")[-1]["outcome"] == "finished"
+
+
+def test_the_token_is_kept_nowhere_in_the_model(files: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_TOKEN")
+    directory = create(files, *FLAGS, "--hub_token", HubServer.TOKEN, "--hub_strategy", "all_checkpoints", recipe=False)
+    run_here(directory)
+    written = [path for path in output_of(directory).rglob("*") if path.is_file()]
+    assert any(path.name == "training_args.bin" for path in written)
+    assert not [path for path in written if HubServer.TOKEN.encode() in path.read_bytes()]
+    assert HubServer.TOKEN not in read_spec(directory).command
+    assert str(files) not in b" ".join(hub.models[NAME].files.values()).decode(errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("flags", "variable", "said"),
+    [
+        (["--hub_model_id", "a/b/c"], "", "not a name of a repository on the hub: a/b/c"),
+        (["--hub_model_id", "bad name!"], "", "not a name of a repository"),
+        ([], "HF_HUB_OFFLINE", "HF_HUB_OFFLINE forbids the network"),
+        ([], "", "no token"),
+    ],
+)
+def test_what_an_upload_lacks_is_found_before_anything_starts(
+    flags: list[str], variable: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    problems = check_uploads(parse_light(["--push_to_hub", "--output_dir", "out", *flags]))
+    assert any(problem.level == "error" and said in problem.message for problem in problems)
+    (tmp_path / "token").write_text("hf_secret")
+    if not flags and not variable:
+        assert check_uploads({"push_to_hub": True}) == []
 
 
 def test_a_card_that_somebody_wrote_is_left_as_it_is(files: Path, tmp_path: Path) -> None:
