@@ -237,12 +237,16 @@ class HubServer(Loopback):
         """The title and the paths of each."""
         self.refused_title: str | None = None
         """Commits whose title begins so are not taken."""
+        self.reading_only = False
+        """Whether the token may write nowhere."""
 
     def answer(self, handler: Any) -> None:
         parts = urlsplit(handler.path)
         path = unquote(parts.path)
         if handler.command == "POST":
             self._receive(handler, path)
+        elif path.endswith("/auth-check/write"):
+            send_json(handler, {}, status=403 if self.reading_only else 200)
         elif path == "/api/models":
             words = parse_qs(parts.query).get("search", [""])[0].lower()
             send_json(handler, [self._found(model) for name, model in self.models.items() if words in name.lower()])

@@ -13,6 +13,7 @@ from engine.errors import UserError
 from engine.question_answering.checkpoint_files import fault_of
 from engine.question_answering.whole_folder import STAGING
 from engine.runs.spec import RunSpec
+from engine.runs.state import RunState
 
 RECIPE_FILE = "recipe.yaml"
 _STATE_FILE = "trainer_state.json"
@@ -64,6 +65,17 @@ class Origin:
             return cls(str(found["run"]), str(found["model"]), found["recipe"], found.get("data"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+def is_trained(spec: RunSpec, last: RunState) -> bool:
+    """Whether a run, by the latest of its log, has its finished model, and the model is still its own.
+
+    An export or an upload after the training may have failed, or been stopped.
+    """
+    output = Path(spec.output_dir)
+    origin = Origin.read(output)
+    saved = last.checkpoint_path == spec.output_dir and (output / "config.json").is_file()
+    return saved and origin is not None and origin.run == spec.id
 
 
 def _data_of(spec: RunSpec) -> str:

@@ -12,6 +12,8 @@ from engine.errors import plain
 from engine.question_answering.problem import Problem, Subject
 from engine.zoo.hub_cache import cache_home, cached_model, offline_variable, snapshots
 
+UPLOAD_THREAD = "upload"
+"""Name of the threads that send models."""
 _NAME = re.compile(r"(?:[\w.-]{1,96}/)?[\w.-]{1,96}", re.ASCII)
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
@@ -23,6 +25,12 @@ def check_uploads(arguments: Mapping[str, Any]) -> list[Problem]:
     if offline := offline_variable():
         return [Problem("error", "output", f"--push_to_hub, but {offline} forbids the network", f"unset {offline}")]
     problems: list[Problem] = []
+    if not (arguments.get("do_train") or arguments.get("one_shot")):
+        hint = "add --do_train or --one_shot, or send a folder with `hf upload`"
+        problems.append(Problem("error", "output", "--push_to_hub, but this run makes no model", hint))
+    if not (arguments.get("hub_model_id") or arguments.get("output_dir")):
+        hint = "give --hub_model_id ORGANISATION/NAME"
+        problems.append(Problem("error", "output", "--push_to_hub, but the repository has no name", hint))
     name = str(arguments.get("hub_model_id") or Path(str(arguments.get("output_dir") or "output")).absolute().name)
     if not _NAME.fullmatch(name) or ".." in name or "--" in name:
         said = f"not a name of a repository on the hub: {plain(name)}"

@@ -7,6 +7,7 @@ saves the model piece by piece to send it. So the sending is ours, with its flag
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import threading
@@ -16,24 +17,27 @@ from pathlib import Path
 
 import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError
+from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_utils import HubStrategy
 
 from engine.errors import RunFailure, UserError, plain
 from engine.hub_reach import hub_answers
-from engine.question_answering.artifacts import ORIGIN_FILE, SPARSIFICATION_FILE
+from engine.question_answering.artifacts import ORIGIN_FILE
 from engine.question_answering.failures import StoppedError
-from engine.question_answering.step_batch import BATCH_FILE
+from engine.question_answering.hub import UPLOAD_THREAD
 from engine.question_answering.training_arguments import TrainingArguments
 from engine.runs.recorder import RunRecorder
 
 UPLOADING = ".uploading"
 """Where a checkpoint's files wait in the output folder, as links, while they are sent: the checkpoint may go."""
-_PRIVATE = ("training_args.bin", ORIGIN_FILE)
-"""Never sent: they tell of the folders of this machine."""
-_LEFT_OUT = ("_*", ".*", "checkpoint-*", "optimizer.*", "scheduler.*", "scaler.*", *_PRIVATE)
-"""What of the output folder is not the model's."""
-_STATE_OF_TRAINING = (*_LEFT_OUT, "rng_state*", "trainer_state.json", SPARSIFICATION_FILE, BATCH_FILE)
-"""What of a checkpoint is not the model's."""
+_MODEL = (
+    *("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.onnx"),
+    *("recipe*.yaml", "README.md", "*_results.json", "*predictions.json", "deployment/*", "sample-*"),
+)
+"""What is sent of a model: nothing else that may lie in its folder."""
+_PRIVATE = ("training_args.bin", ORIGIN_FILE, "checkpoint-*", "_*", ".*", "*/.*")
+"""Never sent: folders of this machine are named in it, or it is not the model's."""
 _LOOK_SECONDS = 0.5
 """How often it is asked whether the run should stop while something is sent."""
 _HINT = "check the network, the token (`hf auth login`, or HF_TOKEN) and --hub_model_id"
@@ -45,7 +49,7 @@ class UploadFailure(RunFailure):
 
 @dataclass
 class _Sending:
-    """A checkpoint under way; `error` is what ended it, `thread` does it and must not keep the process from ending."""
+    """Something under way; `error` is what ended it."""
 
     name: str
     files: Path
@@ -87,8 +91,11 @@ class HubUploads:
         # The library's requests have no time limit: nobody at home is found out first.
         if not hub_answers():
             raise ConnectionError(f"{huggingface_hub.constants.ENDPOINT} does not answer")
-        private = self.arguments.hub_private_repo
-        return huggingface_hub.HfApi().create_repo(name, token=self._token, private=private, exist_ok=True).repo_id
+        api, private = huggingface_hub.HfApi(), self.arguments.hub_private_repo
+        made = api.create_repo(name, token=self._token, private=private, exist_ok=True).repo_id
+        # One that exists is taken as made, also where the token may only read it.
+        api.auth_check(made, token=self._token, write=True)
+        return made
 
     def send_checkpoint(self, checkpoint: Path, moment: str) -> None:
         """Begin to send a checkpoint, as --hub_strategy wants it; what became of those before it is told."""
@@ -124,7 +131,7 @@ class HubUploads:
             if self.repository is None:
                 self.open(must=True)
             write_card(str(self.repository))
-            self._upload(self._output, "End of training", ignored=_LEFT_OUT)
+            self._upload(self._output, "End of training", only=_MODEL)
 
         self._begin(finished, send)
         self._wait(finished)
@@ -141,7 +148,7 @@ class HubUploads:
             except BaseException as error:  # told by the main thread
                 sending.error = error
 
-        sending.thread = threading.Thread(target=work, name="upload", daemon=True)
+        sending.thread = threading.Thread(target=work, name=UPLOAD_THREAD, daemon=True)
         sending.thread.start()
 
     def _wait(self, sending: _Sending) -> None:
@@ -155,12 +162,13 @@ class HubUploads:
         return f"the model is whole in {self._output}; `sqa-tui resume {self.recorder.directory.id}` sends it"
 
     def _send(self, files: Path, message: str, folder: str | None) -> None:
-        self._upload(files, message, ignored=_STATE_OF_TRAINING)
+        self._upload(files, message, only=_MODEL)
         if folder is not None:
+            _without_place(files / TRAINER_STATE_NAME)
             self._upload(files, f"{message}, checkpoint", folder=folder)
 
     def _upload(
-        self, files: Path, message: str, *, folder: str | None = None, ignored: tuple[str, ...] = _PRIVATE
+        self, files: Path, message: str, *, folder: str | None = None, only: tuple[str, ...] | None = None
     ) -> None:
         huggingface_hub.HfApi().upload_folder(
             repo_id=str(self.repository),
@@ -169,7 +177,8 @@ class HubUploads:
             commit_message=message,
             token=self._token,
             revision=self.arguments.hub_revision,
-            ignore_patterns=list(ignored),
+            allow_patterns=list(only) if only else None,
+            ignore_patterns=list(_PRIVATE),
         )
 
     def _tell(self) -> None:
@@ -180,9 +189,17 @@ class HubUploads:
             if sending.error is None:
                 continue
             message = f"{sending.name} was not sent to {self.repository}: {_said(sending.error)}"
-            self.recorder.emit("alert", level="warning", message=message, hint="training goes on")
+            self.recorder.emit("alert", level="warning", message=message)
         with contextlib.suppress(OSError):
             (self._output / UPLOADING).rmdir()
+
+
+def _without_place(file: Path) -> None:
+    """Let a trainer's state name its best checkpoint, not where that lies on this machine; `file` may be a link."""
+    state = json.loads(file.read_text(encoding="utf-8"))
+    if best := state.get("best_model_checkpoint"):
+        file.unlink()
+        file.write_text(json.dumps({**state, "best_model_checkpoint": Path(best).name}), encoding="utf-8")
 
 
 def _said(error: BaseException) -> str:

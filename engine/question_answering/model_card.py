@@ -25,7 +25,8 @@ def write_card(folder: Path, name: str, spec: RunSpec, *, sparsity: float | None
     file = folder / _FILE
     if file.is_file() and _MARK not in file.read_text(encoding="utf-8", errors="replace"):
         return
-    scores = _scores(folder)
+    # Without an evaluation of its own the run may have found the file of another one.
+    scores = _scores(folder) if spec.arguments.get("do_eval") else {}
     facts = {"made from": _told(spec.model), "teacher": _told(spec.teacher)}
     if spec.recipe is not None:
         facts["recipe"] = f"[{RECIPE_FILE}]({RECIPE_FILE})"

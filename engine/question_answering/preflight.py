@@ -20,15 +20,12 @@ from engine.question_answering.process_layout import check_processes
 from engine.question_answering.run_checks import check_data, check_output, check_recipe, check_task
 from engine.question_answering.trackers import check_trackers
 from engine.recipes import Recipe, load_recipe
-from engine.runs.spec import RecipeSource, RunSpec
+from engine.runs.spec import RecipeSource, RunSpec, without_secrets
 from engine.zoo import resolve_model, resolve_teacher
 
 __all__ = ["Problem", "build_spec", "check_run", "parse_light"]
 
 _DATA = ("dataset_name", "dataset_config_name", "train_file", "validation_file", "test_file")
-
-_SECRETS = ("hub_token", "push_to_hub_token")
-"""What a run's command does not show."""
 
 
 def check_run(arguments: Mapping[str, Any]) -> list[Problem]:
@@ -75,7 +72,7 @@ def build_spec(argv: Sequence[str]) -> RunSpec:
         arguments=dict(given),
         output_dir=str(Path(output).expanduser().absolute()) if output else "",
         export=bool(given.get("export", False)),
-        command=["train", *to_argv({**given, **{name: "…" for name in _SECRETS if given.get(name)}})],
+        command=["train", *to_argv(without_secrets(given))],
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.errors import UserError, run_program
+from engine.question_answering.hub import UPLOAD_THREAD
 from engine.question_answering.process_layout import ProcessLayout
 from engine.runs.paths import RunDirectory
 from engine.runs.queue import DeviceSlot
@@ -135,5 +138,14 @@ def _say_queued(recorder: RunRecorder) -> Callable[[str], None]:
     return say
 
 
+def _leave(code: int) -> NoReturn:
+    """End the process, also where an upload that nobody waits for hangs: Python would wait for its helpers."""
+    if any(thread.name == UPLOAD_THREAD for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())

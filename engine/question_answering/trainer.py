@@ -283,6 +283,7 @@ class QuestionAnsweringTrainer(Trainer):
             return
         with together(folder) as staging:
             self.save_model(str(staging))
+            self.origin.write(staging)
             if optimizer:
                 self._save_optimizer_and_scheduler(str(staging))
 

@@ -13,11 +13,10 @@ from typing import Any
 
 import msgspec
 import torch
-from transformers import TrainerState
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_utils import IntervalStrategy, SaveStrategy
 
 from engine.errors import UserError
-from engine.question_answering.artifacts import LOCK_FILE
+from engine.question_answering.artifacts import LOCK_FILE, is_trained
 from engine.question_answering.evaluation import QuestionSet
 from engine.question_answering.export_step import export_model
 from engine.question_answering.failures import StoppedError
@@ -33,9 +32,9 @@ from engine.recipes import Recipe
 from engine.recipes.phases import phases
 from engine.runs.evidence import examine
 from engine.runs.lock import EngineLock, LockBusyError
-from engine.runs.paths import RunDirectory
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import RunSpec
+from engine.runs.state import RunState
 from engine.sparsify.agreement import check_zeros
 from engine.sparsify.parameters import prunable_parameters
 from engine.sparsify.quantization.names import is_quantization_state
@@ -93,7 +92,7 @@ def _held(output: Path) -> Generator[None]:
 
 def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again: bool) -> None:
     say = Announcer(recorder)
-    trained = again and ranks().from_first(lambda: _is_trained(spec, recorder.directory), UserError)
+    trained = again and ranks().from_first(lambda: is_trained(spec, _latest(recorder)), UserError)
     with recorder.phase("prepare", "loading model and data", promise=_LOADING_PROMISE):
         prepared = (_prepare_trained if trained else prepare)(spec, arguments, recorder, say, again)
     if arguments.data.one_shot:
@@ -108,24 +107,22 @@ def _run(spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, again
     _finish(prepared)
 
 
-def _is_trained(spec: RunSpec, directory: RunDirectory) -> bool:
-    """Whether a run that goes on has its finished model already: an export or an upload after it failed."""
-    _, last = examine(directory)
-    return last.checkpoint_path == spec.output_dir and (Path(spec.output_dir) / "config.json").is_file()
-
-
 def _prepare_trained(
     spec: RunSpec, arguments: EngineArguments, recorder: RunRecorder, say: Announcer, again: bool
 ) -> PreparedRun:
     """`prepare` for a run whose finished model is there: nothing is trained or applied any more."""
     say(f"{spec.output_dir} is trained: the run goes on with what comes after that", level="info")
-    arguments.training.do_train = arguments.data.one_shot = False
+    training, last = arguments.training, _latest(recorder)
+    training.do_train = arguments.data.one_shot = training.load_best_model_at_end = False
+    training.eval_strategy, training.save_strategy = IntervalStrategy.NO, SaveStrategy.NO
     of_model = msgspec.structs.replace(spec, model_path=spec.output_dir, recipe=None)
     prepared = dataclasses.replace(prepare(of_model, arguments, recorder, say, again), spec=spec)
-    state = Path(spec.output_dir) / TRAINER_STATE_NAME
-    if state.is_file():
-        prepared.trainer.state = TrainerState.load_from_json(str(state))
+    prepared.trainer.state.global_step, prepared.trainer.state.epoch = last.step or 0, last.epoch or 0.0
     return prepared
+
+
+def _latest(recorder: RunRecorder) -> RunState:
+    return examine(recorder.directory)[1]
 
 
 def _finish(prepared: PreparedRun) -> None:
@@ -295,7 +292,7 @@ def _upload(prepared: PreparedRun) -> None:
 
     sparsity, _ = trainer.manager.sparsity()
     if sparsity is None:  # of a model that was trained before the run went on
-        sparsity = examine(prepared.recorder.directory)[1].sparsity
+        sparsity = _latest(prepared.recorder).sparsity
     quantized = any(map(is_quantization_state, trainer.network.state_dict()))
 
     def card(repository: str) -> None:
@@ -311,7 +308,8 @@ def _publish(prepared: PreparedRun) -> None:
     """The stub of a demo recipe stands for the model of its last whole run from now on."""
     recipe, training, data = prepared.spec.recipe, prepared.arguments.training, prepared.arguments.data
     shortened = data.max_train_samples is not None or training.max_steps > 0 or prepared.spec.recipe_args
-    if recipe is None or shortened or not training.do_train or not is_demo_recipe(recipe.source):
+    trained = prepared.spec.arguments.get("do_train")  # by this run, if perhaps not by this process
+    if recipe is None or shortened or not trained or not is_demo_recipe(recipe.source):
         return
     if prepared.spec.model != TEACHER or data.dataset_name != "facts":
         return

@@ -191,7 +191,7 @@ def _activity(state: RunState) -> str:
         return "exporting"
     if "evaluate" in state.phases:
         return "evaluating"
-    return "running" if state.under_way else "starting"
+    return "running" if state.under_way or "upload" in state.phases else "starting"
 
 
 def _evidence_of_life(found: _Evidence) -> str:

@@ -10,7 +10,7 @@ import signal
 from collections.abc import Callable, Generator
 from typing import Any
 
-from engine.errors import UserError
+from engine.errors import RunFailure, UserError
 from engine.runs.control import ControlRequest
 from engine.runs.files import write_json
 from engine.runs.identity import ProcessIdentity
@@ -37,8 +37,8 @@ class LeadingRecorder(RunRecorder):
         self.close()
 
     def fail(self, error: BaseException) -> None:
-        """What the user must mend is the outcome; anything else may be gone after a restart."""
-        if isinstance(error, UserError):
+        """What no restart would mend is the outcome; anything else may be gone after a restart."""
+        if isinstance(error, (UserError, RunFailure)):
             super().fail(error)
         else:
             self.close()
@@ -99,8 +99,8 @@ class SilentRecorder(RunRecorder):
             write_outcome(self.directory, Outcome(outcome=outcome, reason=reason, error=fields.get("error")))
 
     def fail(self, error: BaseException) -> None:
-        """What the user must mend is the outcome; anything else may be gone after a restart."""
-        if isinstance(error, UserError):
+        """What no restart would mend is the outcome; anything else may be gone after a restart."""
+        if isinstance(error, (UserError, RunFailure)):
             super().fail(error)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from engine.runs.paths import RunDirectory
 
 SPEC_VERSION = 1
 _RECORDED_PACKAGES = ("sqa-tui", "torch", "transformers", "datasets", "onnx", "onnxruntime")
+
+
+_SECRETS = ("hub_token", "push_to_hub_token")
 
 
 class RecipeSource(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +58,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True):
     working_directory: str = ""
     versions: dict[str, str] = {}
     host: str = ""
+
+
+def without_secrets(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments as they may be shown: of a token only that there is one."""
+    return {name: "…" if name in _SECRETS and value else value for name, value in arguments.items()}
 
 
 def write_spec(directory: RunDirectory, spec: RunSpec) -> None:

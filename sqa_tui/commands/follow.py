@@ -196,7 +196,9 @@ def conclude(directory: RunDirectory, event: Event | None, *, as_json: bool = Fa
     """Say how a run ended and turn that into an exit code; `kept`: there will be a run whose log can be read."""
     if event is None:
         found, last = examine(directory)
-        left = f"sqa-tui resume {directory.id} goes on from {last.checkpoint_path or 'the beginning'}"
+        done = last.checkpoint_path == read_spec(directory).output_dir
+        where = "does what is left" if done else f"goes on from {last.checkpoint_path or 'the beginning'}"
+        left = f"sqa-tui resume {directory.id} {where}"
         print(f"error: {directory.id} was {found.state}: {found.reason} ({left})", file=sys.stderr)
         return EXIT_FAILED
     outcome = event.get("outcome")

@@ -13,7 +13,7 @@ from engine.errors import plain
 from engine.runs.evidence import assess
 from engine.runs.listing import RunSummary, list_runs
 from engine.runs.paths import find_run, runs_root
-from engine.runs.spec import read_spec
+from engine.runs.spec import read_spec, without_secrets
 from engine.runs.state import RunState, read_state
 from sqa_tui.commands.follow import newest_run
 from sqa_tui.commands.output import json_option, print_json, print_table
@@ -78,6 +78,7 @@ def status(run: str | None, as_json: bool) -> None:
     spec = read_spec(directory)
     if as_json:
         choices: Any = msgspec.to_builtins(spec)
+        choices["arguments"] = without_secrets(spec.arguments)
         print_json(
             {"run": directory.id, "state": found.state, "reason": found.reason, "latest": state, "spec": choices}
         )

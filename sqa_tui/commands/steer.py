@@ -5,12 +5,14 @@ from __future__ import annotations
 import click
 
 from engine.errors import UserError
+from engine.question_answering.artifacts import is_trained
 from engine.runs.control import request
 from engine.runs.evidence import assess, examine
 from engine.runs.identity import read_identity
 from engine.runs.launch import stop_engine
 from engine.runs.paths import RunDirectory, find_run
-from engine.runs.spec import read_spec
+from engine.runs.spec import RunSpec, read_spec
+from engine.runs.state import RunState
 from sqa_tui.commands.output import json_option, print_json
 from sqa_tui.launching import start_again
 from sqa_tui.states import ACTIVE
@@ -75,15 +77,17 @@ def resume(run: str, nproc_per_node: int | None, as_json: bool) -> None:
         _answer(directory, "goes on", as_json)
     else:
         start_again(directory, ["--nproc_per_node", str(nproc_per_node)] if nproc_per_node else [])
-        _answer(directory, _where(last.checkpoint_path, read_spec(directory).output_dir), as_json)
+        _answer(directory, _where(last, read_spec(directory)), as_json)
 
 
-def _where(checkpoint: str | None, output: str) -> str:
-    if checkpoint is None:
-        return "starts anew: it has no checkpoint"
-    if checkpoint == output:
+def _where(last: RunState, spec: RunSpec) -> str:
+    if is_trained(spec, last):
         return "goes on after its training, which is done"
-    return f"goes on from {checkpoint}"
+    # What is saved at the end is no checkpoint: where it is gone, the newest one in its folder is taken.
+    known = last.checkpoint_path if last.checkpoint_path != spec.output_dir else None
+    if known is not None:
+        return f"goes on from {known}"
+    return "starts anew: it has no checkpoint" if last.checkpoint_path is None else "goes on from its newest checkpoint"
 
 
 @click.command()

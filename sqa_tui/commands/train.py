@@ -110,8 +110,8 @@ def train(arguments: tuple[str, ...]) -> int:
         interrupts = count
         stop_engine(directory, now=count > 1)
         if count == 1:
-            when = "after a checkpoint" if began(directory) else "when the step of the preparation is done"
-            click.echo(f"stopping {when}; Ctrl-C again stops now", err=True)
+            when = "a checkpoint, if it trains now" if began(directory) else "this step of the preparation"
+            click.echo(f"stopping after {when}; Ctrl-C again stops now", err=True)
         return True
 
     event = follow(

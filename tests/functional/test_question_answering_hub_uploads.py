@@ -13,10 +13,12 @@ import pytest
 from huggingface_hub import ModelCard
 
 from engine.errors import UserError
+from engine.question_answering.artifacts import is_trained
 from engine.question_answering.flags import parse_light
 from engine.question_answering.hub import check_uploads
 from engine.question_answering.hub_uploads import UPLOADING, UploadFailure
 from engine.question_answering.model_card import write_card
+from engine.runs.evidence import examine
 from engine.runs.paths import RunDirectory
 from engine.runs.recorder import RunRecorder
 from engine.runs.spec import read_spec
@@ -117,6 +119,14 @@ def test_a_wrong_token_is_found_before_training(files: Path, hub: HubServer, mon
     assert not events(directory, "start")
 
 
+def test_a_token_that_may_only_read_is_found_before_training(files: Path, hub: HubServer) -> None:
+    hub.reading_only = True
+    directory = create(files, *FLAGS, recipe=False)
+    with pytest.raises(UserError, match=r"the token may not write there \(403"):
+        run_here(directory)
+    assert not events(directory, "start")
+
+
 def test_without_a_network_nothing_is_trained(files: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     unreachable(monkeypatch)
     directory = create(files, *FLAGS, recipe=False)
@@ -164,9 +174,10 @@ def test_a_finished_model_that_is_not_sent_is_whole_on_the_disk(files: Path, hub
 
 def test_a_run_that_is_trained_only_sends_when_it_goes_on(files: Path, hub: HubServer) -> None:
     hub.refused_title = "End of training"
-    directory = create(files, *FLAGS[:4], "--save_strategy", "no", "--num_train_epochs", "2")
+    directory = create(files, *FLAGS[:4], "--eval_strategy", "epoch")
     with pytest.raises(UploadFailure):
         run_here(directory)
+    assert is_trained(read_spec(directory), examine(directory)[1])
     before = (output_of(directory) / "model.safetensors").read_bytes()
     steps = [event["step"] for event in events(directory, "metric")]
     hub.refused_title = None
@@ -184,15 +195,31 @@ def test_a_run_that_is_trained_only_sends_when_it_goes_on(files: Path, hub: HubS
     assert events(directory, "exit")[-1]["outcome"] == "finished"
 
 
+def test_the_model_of_another_run_is_not_sent(files: Path, hub: HubServer, tmp_path: Path) -> None:
+    hub.refused_title = "End of training"
+    flags = (*FLAGS[:4], "--save_strategy", "no", "--output_dir", str(tmp_path / "out"))
+    first = create(files, *flags, recipe=False)
+    with pytest.raises(UploadFailure):
+        run_here(first)
+    run_here(create(files, "--output_dir", str(tmp_path / "out"), "--overwrite_output_dir", recipe=False))
+    assert not is_trained(read_spec(first), examine(first)[1])
+
+
 def test_the_token_is_kept_nowhere_in_the_model(files: Path, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
-    directory = create(files, *FLAGS, "--hub_token", HubServer.TOKEN, "--hub_strategy", "all_checkpoints", recipe=False)
+    best = ("--load_best_model_at_end", "--eval_strategy", "steps", "--eval_steps", "2")
+    line = ("--hub_token", HubServer.TOKEN, "--hub_strategy", "all_checkpoints", *best)
+    directory = create(files, *FLAGS, *line, recipe=False)
+    output_of(directory).mkdir(parents=True, exist_ok=True)
     run_here(directory)
     written = [path for path in output_of(directory).rglob("*") if path.is_file()]
     assert any(path.name == "training_args.bin" for path in written)
     assert not [path for path in written if HubServer.TOKEN.encode() in path.read_bytes()]
     assert HubServer.TOKEN not in read_spec(directory).command
-    assert str(files) not in b" ".join(hub.models[NAME].files.values()).decode(errors="replace")
+    sent = b" ".join(hub.models[NAME].files.values())
+    assert str(files).encode() not in sent
+    assert str(output_of(directory)).encode() not in sent
+    assert any(path.endswith("/trainer_state.json") for path in hub.models[NAME].files)
 
 
 @pytest.mark.parametrize(
@@ -211,11 +238,14 @@ def test_what_an_upload_lacks_is_found_before_anything_starts(
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     if variable:
         monkeypatch.setenv(variable, "1")
-    problems = check_uploads(parse_light(["--push_to_hub", "--output_dir", "out", *flags]))
+    problems = check_uploads(parse_light(["--push_to_hub", "--do_train", "--output_dir", "out", *flags]))
     assert any(problem.level == "error" and said in problem.message for problem in problems)
     (tmp_path / "token").write_text("hf_secret")
     if not flags and not variable:
-        assert check_uploads({"push_to_hub": True}) == []
+        assert check_uploads({"push_to_hub": True, "do_train": True, "output_dir": "out"}) == []
+        (named,) = check_uploads({"push_to_hub": True, "do_train": True})
+        (idle,) = check_uploads({"push_to_hub": True, "do_eval": True, "output_dir": "out"})
+        assert ("has no name" in named.message, "makes no model" in idle.message) == (True, True)
 
 
 def test_a_card_that_somebody_wrote_is_left_as_it_is(files: Path, tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ def test_settings_are_saved_as_they_were_written() -> None:
             57,
             "does not average",
         ),
+        (
+            ["weight_qconfig_kwargs: {observer: movingaverageminmaxobserver, qscheme: per_channel_symmetric}"],
+            3,
+            30,
+            "an observer of channels and a qscheme of whole tensors, or the reverse",
+        ),
         (["scheme:", "  weights:", "    num_bits: 12"], 5, 11, "num_bits, which must be at most 8"),
         (["scheme:", "  weights:", "    num_bts: 4"], 5, 11, "did you mean 'num_bits'?"),
         (["scheme:", "  weights:", "    kwargs:", "      averaging_constnt: 1"], 6, 13, "'averaging_constant'?"),

@@ -131,7 +131,7 @@ def _check_pairs(given: Mapping[str, Any]) -> None:
     observer = OBSERVERS.get(_bare(given["observer"])) if "observer" in given else None
     scheme = SCHEMES.get(_bare(given["qscheme"])) if "qscheme" in given else None
     averages = observer is None or "averaging_constant" not in observer
-    channels_differ = observer and scheme and observer.get("per_channel") != scheme.get("per_channel")
+    channels = [named.get("per_channel") for named in (observer, scheme) if named is not None]
     symmetries = {scheme["symmetric"]} if scheme else set[Any]()
     symmetries |= {Boolean().read(given["symmetric"])} if "symmetric" in given else set()
     contradictions = [
@@ -141,7 +141,7 @@ def _check_pairs(given: Mapping[str, Any]) -> None:
             "has an averaging_constant, but its observer does not average",
             ("averaging_constant",),
         ),
-        (channels_differ, "names an observer of channels and a qscheme of whole tensors, or the reverse", ()),
+        (len(set(channels)) > 1, "names an observer of channels and a qscheme of whole tensors, or the reverse", ()),
         (
             len(symmetries) > 1,
             "is symmetric by one of qscheme and symmetric, and not by the other",
