@@ -40,7 +40,8 @@ def in_words(recorder: RunRecorder) -> Generator[None]:
     try:
         yield
     except StoppedError as stop:
-        recorder.finish("stopped", str(stop))
+        with children_unheard():
+            recorder.finish("stopped", str(stop))
     except RunFailure as failure:
         with children_unheard():
             recorder.fail(failure)

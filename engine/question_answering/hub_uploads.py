@@ -24,14 +24,14 @@ from engine.errors import RunFailure, UserError, plain
 from engine.hub_reach import hub_answers
 from engine.question_answering.artifacts import ORIGIN_FILE
 from engine.question_answering.failures import StoppedError
-from engine.question_answering.hub import UPLOAD_THREAD
 from engine.question_answering.training_arguments import TrainingArguments
+from engine.question_answering.upload_checks import UPLOAD_THREAD
 from engine.runs.recorder import RunRecorder
 
 UPLOADING = ".uploading"
 """Where a checkpoint's files wait in the output folder, as links, while they are sent: the checkpoint may go."""
 _MODEL = (
-    *("config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*"),
+    *("config.json", "generation_config.json", "model*.safetensors*", "pytorch_model*"),
     *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.onnx"),
     *("recipe*.yaml", "README.md", "*_results.json", "*predictions.json", "deployment/*", "sample-*"),
 )

@@ -13,12 +13,12 @@ from engine.errors import UserError
 from engine.question_answering.fit_checks import check_fits
 from engine.question_answering.flag_checks import check_flags
 from engine.question_answering.flags import parse_light, to_argv
-from engine.question_answering.hub import check_uploads
 from engine.question_answering.model_checks import check_model, check_teacher
 from engine.question_answering.problem import Problem
 from engine.question_answering.process_layout import check_processes
 from engine.question_answering.run_checks import check_data, check_output, check_recipe, check_task
 from engine.question_answering.trackers import check_trackers
+from engine.question_answering.upload_checks import check_uploads
 from engine.recipes import Recipe, load_recipe
 from engine.runs.spec import RecipeSource, RunSpec, without_secrets
 from engine.zoo import resolve_model, resolve_teacher

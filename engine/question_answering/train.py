@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from engine.errors import UserError, run_program
-from engine.question_answering.hub import UPLOAD_THREAD
 from engine.question_answering.process_layout import ProcessLayout
+from engine.question_answering.upload_checks import UPLOAD_THREAD
 from engine.runs.paths import RunDirectory
 from engine.runs.queue import DeviceSlot
 from engine.runs.rank_recorders import SilentRecorder

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import math
 import shutil
 from collections.abc import Generator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +115,7 @@ def _prepare_trained(
     training.do_train = arguments.data.one_shot = training.load_best_model_at_end = False
     training.eval_strategy, training.save_strategy = IntervalStrategy.NO, SaveStrategy.NO
     of_model = msgspec.structs.replace(spec, model_path=spec.output_dir, recipe=None)
-    prepared = dataclasses.replace(prepare(of_model, arguments, recorder, say, again), spec=spec)
+    prepared = replace(prepare(of_model, arguments, recorder, say, again), spec=spec)
     prepared.trainer.state.global_step, prepared.trainer.state.epoch = last.step or 0, last.epoch or 0.0
     return prepared
 
@@ -215,7 +214,7 @@ def _one_shot(prepared: PreparedRun) -> None:
         optimizer = torch.optim.SGD(trainer.network.parameters(), lr=0.0)
         manager.prepare(trainer.network, math.inf)
         given = prepared.callbacks.recipe.context
-        context = dataclasses.replace(given, teacher="disable", one_shot=True)
+        context = replace(given, teacher="disable", one_shot=True)
         manager.initialize(trainer.network, optimizer, context)
         manager.before_optimizer_step(max(prepared.recipe.max_epochs if prepared.recipe else 0, 0) + 1)
         manager.finalize()

@@ -17,8 +17,6 @@ from engine.runs.paths import RunDirectory
 
 SPEC_VERSION = 1
 _RECORDED_PACKAGES = ("sqa-tui", "torch", "transformers", "datasets", "onnx", "onnxruntime")
-
-
 _SECRETS = ("hub_token", "push_to_hub_token")
 
 

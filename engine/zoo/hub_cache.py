@@ -24,13 +24,9 @@ def cache_root(cache_dir: str | None = None) -> Path:
     """The cache's folder: `cache_dir`, or what the hub's own variables say."""
     if written := cache_dir or os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE"):
         return Path(written).expanduser()
-    return cache_home() / "hub"
-
-
-def cache_home() -> Path:
-    """The folder of the hub's library, with its cache and its token."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
-    return Path(os.environ.get("HF_HOME") or base / "huggingface").expanduser()
+    home = Path(os.environ.get("HF_HOME") or base / "huggingface")
+    return home.expanduser() / "hub"
 
 
 def snapshots(name: str, cache_dir: str | None = None) -> list[Path]:

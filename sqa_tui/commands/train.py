@@ -45,8 +45,8 @@ def take_own(arguments: tuple[str, ...]) -> tuple[Own, list[str]]:
     return own, rest
 
 
-def told(arguments: list[str]) -> list[Problem]:
-    """What the checks before the start found, printed: an error must be mended first."""
+def tell_problems(arguments: list[str]) -> list[Problem]:
+    """Print what the checks before the start found, and return it: an error must be mended first."""
     found = [problem for problem in check_run(parse_light(arguments)) if problem.level != "ok"]
     for problem in found:
         hint = f" ({plain(problem.hint)})" if problem.hint else ""
@@ -85,7 +85,7 @@ def train(arguments: tuple[str, ...]) -> int:
         become("engine.question_answering.train", ["--help"])
     if not ready_to_run(rest):
         return EXIT_USAGE
-    found = told(rest)
+    found = tell_problems(rest)
     if any(problem.level == "error" for problem in found):
         return EXIT_USAGE
     given = parse_light(rest)

@@ -15,9 +15,9 @@ from huggingface_hub import ModelCard
 from engine.errors import UserError
 from engine.question_answering.artifacts import is_trained
 from engine.question_answering.flags import parse_light
-from engine.question_answering.hub import check_uploads
 from engine.question_answering.hub_uploads import UPLOADING, UploadFailure
 from engine.question_answering.model_card import write_card
+from engine.question_answering.upload_checks import check_uploads
 from engine.runs.evidence import examine
 from engine.runs.paths import RunDirectory
 from engine.runs.recorder import RunRecorder
@@ -234,7 +234,8 @@ def test_the_token_is_kept_nowhere_in_the_model(files: Path, hub: HubServer, mon
 def test_what_an_upload_lacks_is_found_before_anything_starts(
     flags: list[str], variable: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     if variable:
         monkeypatch.setenv(variable, "1")
